@@ -1,1 +1,36 @@
-//! placeholder
+//! A session-aware init for containers, CI images and script entrypoints.
+//!
+//! session-init starts COMMAND as the leader of a new session, sends every signal on through a rewrite table, reaps
+//! orphans, and ends as COMMAND ends. This crate is the program; its library exists so that it can be tested and read.
+//!
+//! # The shape
+//!
+//! One thread, no signal handler, no polling. Every signal is blocked before anything else happens, and from then on is
+//! taken off the queue by `rt_sigtimedwait`. What happens becomes an [`Event`](supervisor::Event); the
+//! [`Supervisor`](supervisor::Supervisor), a pure state machine, answers with [`Actions`](supervisor::Actions), which
+//! the loop in `run` carries out.
+//!
+//! | module | job |
+//! |---|---|
+//! | [`cli`] | the flag table; parsing and describing it |
+//! | [`signal`], [`route`], [`exit`] | signals, what becomes of them, and how COMMAND ended |
+//! | [`supervisor`] | the decisions |
+//! | `run` | start, loop, end |
+//! | `log` | messages |
+//! | `sys` | system calls, and all that is `unsafe` |
+
+pub mod cli;
+pub mod error;
+pub mod exit;
+mod log;
+mod lookup;
+mod nearest;
+pub mod route;
+mod run;
+pub mod signal;
+pub mod supervisor;
+mod sys;
+
+pub use run::run;
+pub use sys::arguments::collect as collect_arguments;
+pub use sys::signals::{SignalSet, block_all as block_signals};

@@ -1,2 +1,23 @@
-//! placeholder
-fn main() {}
+//! The C entry point.
+//!
+//! Rust's own `main` ignores SIGPIPE before it is called, which would hide what session-init inherited and has to pass on.
+
+#![no_main]
+#![expect(unsafe_code, reason = "a C `main` has a name of its own and gets raw pointers")]
+
+use std::ffi::{c_char, c_int};
+
+/// Called by the C library.
+///
+/// # Safety
+///
+/// As for any C `main`: `arguments` points to `count` strings.
+// SAFETY: there is no other `main` in a program without Rust's own.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn main(count: c_int, arguments: *const *const c_char) -> c_int {
+    // Before anything else: from here on no signal is lost.
+    let mask = session_init::block_signals();
+    // SAFETY: the caller has promised it.
+    let arguments = unsafe { session_init::collect_arguments(count, arguments) };
+    session_init::run(arguments, mask).into()
+}

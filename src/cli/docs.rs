@@ -1,0 +1,86 @@
+//! What the flag table looks like to people.
+
+#![forbid(unsafe_code)]
+
+use std::fmt::Write;
+
+use super::flags::{Effect, FLAGS, Flag, Page};
+
+const USAGE: &str = "\
+Usage: session-init [OPTIONS] [--] COMMAND [ARG...]
+
+Runs COMMAND as the leader of a new session, sends every signal on to its process group, reaps
+orphans, and ends as COMMAND ends.
+
+Options:
+";
+
+const NOTES: &str = "
+A signal is a number from 1 to 64 or a name such as TERM, sigterm, RTMIN+1 or RTMAX-2.
+The exit status is that of COMMAND, 128+N where signal N ended it, 127 where it was not found,
+126 where it could not be run, and 1 for a wrong option.
+
+Examples:
+  session-init sh -c 'producer | consumer'
+  session-init --rewrite TERM:QUIT nginx -g 'daemon off;'
+  session-init --rewrite HUP:0,TERM:INT -- node server.js
+";
+
+/// The width of the column that holds the flags' names.
+const COLUMN: usize = 30;
+
+/// The text of a page, to be printed on stdout.
+#[must_use]
+pub fn page(page: Page) -> String {
+    match page {
+        Page::Help => help(),
+        Page::Version => format!("{}\n", version()),
+    }
+}
+
+/// `session-init 1.2.3 - git.abcdef0`, or without the commit where the sources came without git.
+#[must_use]
+pub fn version() -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    match option_env!("SESSION_INIT_COMMIT") {
+        Some(commit) => format!("session-init {version} - git.{commit}"),
+        None => format!("session-init {version}"),
+    }
+}
+
+fn help() -> String {
+    let mut text = String::from(USAGE);
+    for flag in FLAGS {
+        describe(&mut text, flag);
+    }
+    text.push_str(NOTES);
+    text
+}
+
+fn describe(text: &mut String, flag: &Flag) {
+    let short = flag.short.map_or("    ".to_owned(), |letter| format!("-{letter}, "));
+    let value = if let Effect::Value(name, _) = flag.effect { format!(" {name}") } else { String::new() };
+    let mut left = format!("  {short}--{}{value}", flag.long);
+    let variable = flag.variable.map(|variable| format!("[{variable}]"));
+    for line in flag.help.iter().copied().chain(variable.as_deref()) {
+        let _ = writeln!(text, "{left:COLUMN$}  {line}");
+        left.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_names_every_flag_and_variable_within_100_columns() {
+        let help = help();
+        for flag in FLAGS {
+            assert!(help.contains(&format!("--{}", flag.long)), "{}", flag.long);
+            assert!(flag.variable.is_none_or(|variable| help.contains(variable)));
+        }
+        for line in help.lines() {
+            assert!(line.chars().count() <= 100, "{line}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The command line and the environment: what they say, and how they are described.
+
+pub mod docs;
+pub mod flags;
+pub mod parse;

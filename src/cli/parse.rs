@@ -1,0 +1,330 @@
+//! From the command line and the environment to an [`Invocation`].
+
+#![forbid(unsafe_code)]
+
+use std::ffi::OsString;
+
+use lexopt::{Arg, Parser};
+
+use super::flags::{Draft, Effect, FLAGS, Flag, Page};
+use crate::error::{UsageError, ValueError};
+use crate::nearest::nearest;
+use crate::route::{Table, Target};
+
+/// What to do.
+#[derive(Debug)]
+pub enum Invocation {
+    /// Run COMMAND.
+    Run(Config),
+    /// Print a page.
+    Print(Page),
+}
+
+/// Settings to run with.
+#[derive(Debug)]
+pub struct Config {
+    /// COMMAND and its arguments; there is at least COMMAND itself.
+    pub command: Vec<OsString>,
+    /// What becomes of each signal.
+    pub table: Table,
+    /// COMMAND leads a session of its own.
+    pub new_session: bool,
+    /// How often `-v` was given.
+    pub verbosity: u8,
+}
+
+/// Reads the arguments (without the program's own name) and the environment.
+///
+/// The command line wins over `SESSION_INIT_*`, which wins over the two variables of dumb-init. Rules of both are
+/// joined, those of the command line last.
+///
+/// # Errors
+///
+/// [`UsageError`] for the first thing that is wrong. The environment is not looked at when a page is to be printed.
+pub fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> Result<Invocation, UsageError> {
+    let mut given = Draft::default();
+    let command = match command_line(arguments, &mut given)? {
+        CommandLine::Print(page) => return Ok(Invocation::Print(page)),
+        CommandLine::Command(command) => command,
+    };
+    let inherited = environment(&variable)?;
+    if command.is_empty() {
+        return Err(UsageError::NoCommand);
+    }
+    let is = |name, value| variable(name).is_some_and(|found| found == value);
+    let single_child = given.single_child.or(inherited.single_child).unwrap_or_else(|| is("DUMB_INIT_SETSID", "0"));
+    let verbosity = given.verbosity.or(inherited.verbosity).unwrap_or_else(|| u8::from(is("DUMB_INIT_DEBUG", "1")));
+    let rules = [inherited.rules, given.rules].concat();
+    let target = if single_child { Target::Child } else { Target::Group };
+    let table = Table::new(target, !single_child, &rules);
+    Ok(Invocation::Run(Config { command, table, new_session: !single_child, verbosity }))
+}
+
+enum CommandLine {
+    Command(Vec<OsString>),
+    Print(Page),
+}
+
+/// Reads the arguments up to the first one that is no option, or to `--`; all from there on belong to COMMAND.
+fn command_line(arguments: impl IntoIterator<Item = OsString>, draft: &mut Draft) -> Result<CommandLine, UsageError> {
+    let mut parser = Parser::from_args(arguments);
+    // `-r=15:3` is the rule `=15:3`, which is wrong, as it is for getopt(3).
+    parser.set_short_equals(false);
+    loop {
+        let (flag, option) = match parser.next().map_err(UsageError::from)? {
+            None => return Ok(CommandLine::Command(Vec::new())),
+            Some(Arg::Value(command)) => {
+                let rest = parser.raw_args().map_err(UsageError::from)?;
+                return Ok(CommandLine::Command([command].into_iter().chain(rest).collect()));
+            }
+            Some(Arg::Short(letter)) => (short(letter)?, format!("-{letter}")),
+            Some(Arg::Long(name)) => {
+                let flag = long(name)?;
+                let option = format!("--{}", flag.long);
+                if !matches!(flag.effect, Effect::Value(..)) && parser.optional_value().is_some() {
+                    return Err(UsageError::UnexpectedValue(option));
+                }
+                (flag, option)
+            }
+        };
+        match &flag.effect {
+            Effect::Print(page) => return Ok(CommandLine::Print(*page)),
+            Effect::Switch(switch) => *switch(draft) = Some(true),
+            Effect::Level(level) => {
+                let level = level(draft);
+                *level = Some(level.unwrap_or(0).saturating_add(1));
+            }
+            Effect::Value(_, set) => {
+                let value = parser.value().map_err(|_| UsageError::MissingValue(option.clone()))?;
+                set(draft, &value.to_string_lossy()).map_err(|error| UsageError::Value { origin: option, error })?;
+            }
+        }
+    }
+}
+
+fn short(letter: char) -> Result<&'static Flag, UsageError> {
+    let known = FLAGS.iter().find(|flag| flag.short == Some(letter));
+    known.ok_or_else(|| UsageError::UnknownOption { option: format!("-{letter}"), nearest: None })
+}
+
+/// The flag of this name, or the only one whose name begins with it.
+fn long(name: &str) -> Result<&'static Flag, UsageError> {
+    if let Some(flag) = FLAGS.iter().find(|flag| flag.long == name) {
+        return Ok(flag);
+    }
+    let longer: Vec<&Flag> = FLAGS.iter().filter(|flag| flag.long.starts_with(name)).collect();
+    match longer.as_slice() {
+        [flag] => Ok(flag),
+        [] => Err(UsageError::UnknownOption {
+            option: format!("--{name}"),
+            nearest: nearest(name, FLAGS.iter().map(|flag| flag.long)).map(|name| format!("--{name}")),
+        }),
+        several => Err(UsageError::AmbiguousOption {
+            option: format!("--{name}"),
+            candidates: several.iter().map(|flag| format!("--{}", flag.long)).collect::<Vec<_>>().join(", "),
+        }),
+    }
+}
+
+/// Reads the variables of the table. An empty one counts as unset.
+fn environment(variable: impl Fn(&str) -> Option<OsString>) -> Result<Draft, UsageError> {
+    let mut draft = Draft::default();
+    for flag in FLAGS {
+        let Some(name) = flag.variable else { continue };
+        let Some(value) = variable(name).filter(|value| !value.is_empty()) else {
+            continue;
+        };
+        let value = value.to_string_lossy();
+        let result = match &flag.effect {
+            Effect::Value(_, set) => set(&mut draft, &value),
+            Effect::Switch(switch) => on_or_off(&value).map(|on| *switch(&mut draft) = Some(on)),
+            Effect::Level(level) => {
+                let number = value.parse().ok().filter(|_| value.bytes().all(|byte| byte.is_ascii_digit()));
+                let number = number.map_or_else(|| on_or_off(&value).map(u8::from), Ok);
+                number.map(|number| *level(&mut draft) = Some(number))
+            }
+            Effect::Print(_) => Ok(()),
+        };
+        result.map_err(|error| UsageError::Value { origin: name.to_owned(), error })?;
+    }
+    Ok(draft)
+}
+
+fn on_or_off(word: &str) -> Result<bool, ValueError> {
+    match word.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err(ValueError::NotASwitch(word.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::route::Route;
+    use crate::signal::Signal;
+    use proptest::prelude::*;
+
+    fn with(variables: &[(&str, &str)], arguments: &[&str]) -> Result<Invocation, String> {
+        let variable =
+            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value));
+        parse(arguments.iter().map(OsString::from), variable).map_err(|error| error.to_string())
+    }
+
+    fn config(variables: &[(&str, &str)], arguments: &[&str]) -> Config {
+        match with(variables, arguments) {
+            Ok(Invocation::Run(config)) => config,
+            other => panic!("{arguments:?}: {other:?}"),
+        }
+    }
+
+    fn message(arguments: &[&str]) -> String {
+        with(&[], arguments).map(|_| ()).unwrap_err()
+    }
+
+    fn route_of_term(config: &Config) -> Route {
+        config.table.route(Signal::TERM)
+    }
+
+    const QUIT: Route = Route::Forward(Signal::QUIT, Target::Group);
+
+    #[test]
+    fn options_end_at_the_first_word_that_is_none() {
+        let config = config(&[], &["-v", "cat", "-v", "--rewrite", "--", "x"]);
+        assert_eq!(config.command, ["cat", "-v", "--rewrite", "--", "x"]);
+        assert_eq!(config.verbosity, 1);
+    }
+
+    #[test]
+    fn options_end_at_two_dashes() {
+        assert_eq!(config(&[], &["--", "-v", "--"]).command, ["-v", "--"]);
+        assert_eq!(config(&[], &["--", "--"]).command, ["--"]);
+        assert_eq!(config(&[], &["-", "x"]).command, ["-", "x"]);
+        assert_eq!(config(&[], &[""]).command, [""]);
+    }
+
+    #[test]
+    fn a_value_is_joined_or_a_word_of_its_own() {
+        for arguments in [
+            &["-r", "15:3", "x"][..],
+            &["-r15:3", "x"],
+            &["--rewrite", "15:3", "x"],
+            &["--rewrite=15:3", "x"],
+            &["--rew=15:3", "x"],
+            &["--rew", "15:3", "x"],
+            &["-vr15:3", "x"],
+            &["-r15:2", "-rTERM:QUIT", "x"],
+            &["-r", "1:2,15:3,2:1", "x"],
+        ] {
+            assert_eq!(route_of_term(&config(&[], arguments)), QUIT, "{arguments:?}");
+        }
+        assert_eq!(message(&["-r=15:3", "x"]), "-r: no signal is named '=15'");
+    }
+
+    #[test]
+    fn short_options_combine_and_long_ones_may_be_cut() {
+        let config = config(&[], &["-cvv", "--sing", "x"]);
+        assert!(!config.new_session);
+        assert_eq!(config.verbosity, 2);
+        assert!(matches!(with(&[], &["--he"]), Ok(Invocation::Print(Page::Help))));
+        assert_eq!(message(&["--ver", "x"]), "option '--ver' could be --verbose, --version");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        assert_eq!(message(&[]), "no command given");
+        assert_eq!(message(&["--"]), "no command given");
+        assert_eq!(message(&["-x", "y"]), "unknown option '-x'");
+        assert_eq!(message(&["--rewite", "15:3", "x"]), "unknown option '--rewite', did you mean --rewrite?");
+        assert_eq!(message(&["-r"]), "option '-r' needs a value");
+        assert_eq!(message(&["--rewrite"]), "option '--rewrite' needs a value");
+        assert_eq!(message(&["--single-child=1", "x"]), "option '--single-child' takes no value");
+        assert_eq!(message(&["-rTREM:3", "x"]), "-r: no signal is named 'TREM', did you mean TERM?");
+        assert!(message(&["-r", "--", "x"]).starts_with("-r: '--' is not a rule"));
+    }
+
+    #[test]
+    fn help_and_version_ask_for_nothing_else() {
+        assert!(matches!(with(&[("SESSION_INIT_REWRITE", "junk")], &["-V"]), Ok(Invocation::Print(Page::Version))));
+        assert!(matches!(with(&[], &["-ch"]), Ok(Invocation::Print(Page::Help))));
+        assert!(with(&[], &["--help=x"]).is_err());
+        assert!(with(&[], &["-z", "--help"]).is_err());
+    }
+
+    #[test]
+    fn the_environment_says_the_same() {
+        let variables =
+            [("SESSION_INIT_REWRITE", "15:3,1:0"), ("SESSION_INIT_SINGLE_CHILD", "yes"), ("SESSION_INIT_VERBOSE", "2")];
+        let config = config(&variables, &["x"]);
+        assert_eq!(route_of_term(&config), Route::Forward(Signal::QUIT, Target::Child));
+        assert_eq!(config.table.route(Signal::HUP), Route::Drop);
+        assert!(!config.new_session);
+        assert_eq!(config.verbosity, 2);
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_environment() {
+        let variables = [("SESSION_INIT_REWRITE", "15:2,1:0"), ("SESSION_INIT_VERBOSE", "0")];
+        let config = config(&variables, &["-vr15:3", "x"]);
+        assert_eq!(route_of_term(&config), QUIT);
+        assert_eq!(config.table.route(Signal::HUP), Route::Drop);
+        assert_eq!(config.verbosity, 1);
+    }
+
+    #[test]
+    fn the_variables_of_dumb_init_count_where_ours_say_nothing() {
+        let of_dumb_init = |setsid, debug| [("DUMB_INIT_SETSID", setsid), ("DUMB_INIT_DEBUG", debug)];
+        for (variables, new_session, verbosity) in [
+            (of_dumb_init("0", "1"), false, 1),
+            (of_dumb_init("1", "0"), true, 0),
+            (of_dumb_init("", ""), true, 0),
+            (of_dumb_init("no", "yes"), true, 0),
+        ] {
+            let config = config(&variables, &["x"]);
+            assert_eq!((config.new_session, config.verbosity), (new_session, verbosity), "{variables:?}");
+        }
+        let variables = [("DUMB_INIT_SETSID", "0"), ("SESSION_INIT_SINGLE_CHILD", "0")];
+        assert!(config(&variables, &["x"]).new_session);
+    }
+
+    #[test]
+    fn an_empty_variable_counts_as_unset_and_a_bad_one_is_named() {
+        let empty = [("SESSION_INIT_REWRITE", ""), ("SESSION_INIT_VERBOSE", ""), ("SESSION_INIT_SINGLE_CHILD", "")];
+        assert!(config(&empty, &["x"]).new_session);
+        for (variable, value, text) in [
+            ("SESSION_INIT_REWRITE", "15", "SESSION_INIT_REWRITE: '15' is not a rule"),
+            ("SESSION_INIT_VERBOSE", "-1", "SESSION_INIT_VERBOSE: '-1' is neither 1 nor 0"),
+            ("SESSION_INIT_VERBOSE", "256", "SESSION_INIT_VERBOSE: '256' is neither 1 nor 0"),
+            ("SESSION_INIT_SINGLE_CHILD", "maybe", "SESSION_INIT_SINGLE_CHILD: 'maybe' is neither 1 nor 0"),
+        ] {
+            let message = with(&[(variable, value)], &["x"]).map(|_| ()).unwrap_err();
+            assert!(message.starts_with(text), "{message}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_command_line_makes_the_parser_panic(
+            arguments in prop::collection::vec(prop::collection::vec(1u8.., 0..8), 0..6)
+        ) {
+            use std::os::unix::ffi::OsStringExt;
+            let _ = parse(arguments.into_iter().map(OsString::from_vec), |_| None);
+        }
+
+        #[test]
+        fn what_follows_two_dashes_is_passed_byte_for_byte(
+            words in prop::collection::vec(prop::collection::vec(1u8.., 0..8), 1..6)
+        ) {
+            use std::os::unix::ffi::OsStringExt;
+            let words: Vec<OsString> = words.into_iter().map(OsString::from_vec).collect();
+            let arguments = [OsString::from("--")].into_iter().chain(words.clone());
+            match parse(arguments, |_| None) {
+                Ok(Invocation::Run(config)) => prop_assert_eq!(config.command, words),
+                other => prop_assert!(false, "{:?}", other),
+            }
+        }
+    }
+}

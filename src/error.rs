@@ -1,0 +1,106 @@
+//! What keeps COMMAND from being started.
+//!
+//! From the moment COMMAND runs there are no such errors: session-init reports what goes wrong and goes on, and
+//! COMMAND's status decides its own.
+
+#![forbid(unsafe_code)]
+
+use nix::errno::Errno;
+
+use crate::exit::status;
+use crate::route::RuleError;
+
+/// A wrong command line or environment.
+#[derive(Debug, thiserror::Error)]
+pub enum UsageError {
+    /// There is no COMMAND.
+    #[error("no command given")]
+    NoCommand,
+    /// No flag has this name.
+    #[error("unknown option '{option}'{}", crate::nearest::hint(.nearest.as_deref()))]
+    UnknownOption {
+        /// The option as it was given.
+        option: String,
+        /// One that is close to it.
+        nearest: Option<String>,
+    },
+    /// Several flags begin with this name.
+    #[error("option '{option}' could be {candidates}")]
+    AmbiguousOption {
+        /// The option as it was given.
+        option: String,
+        /// The options it may stand for, with commas between them.
+        candidates: String,
+    },
+    /// The last word is an option that takes a value.
+    #[error("option '{0}' needs a value")]
+    MissingValue(String),
+    /// `--switch=value`.
+    #[error("option '{0}' takes no value")]
+    UnexpectedValue(String),
+    /// A value of an option or of a variable is wrong.
+    #[error("{origin}: {error}")]
+    Value {
+        /// The option or the variable.
+        origin: String,
+        /// What is wrong with the value.
+        error: ValueError,
+    },
+    /// The parser of the command line found something else.
+    #[error(transparent)]
+    Other(#[from] lexopt::Error),
+}
+
+/// A wrong value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// It is no rewrite rule.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
+    /// It is not a word that turns something on or off.
+    #[error("'{0}' is neither 1 nor 0 (nor yes, no, true, false, on, off)")]
+    NotASwitch(String),
+}
+
+/// What goes wrong between a good command line and a running COMMAND.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// SIGCHLD, which tells about ended children, is ignored and stays so.
+    #[error("cannot set the disposition of SIGCHLD: {}", .0.desc())]
+    Disposition(Errno),
+    /// There could be no child process.
+    #[error("cannot start a process: {}", .0.desc())]
+    Clone(Errno),
+    /// COMMAND was not found.
+    #[error("{command}: {}", Errno::ENOENT.desc())]
+    NotFound {
+        /// COMMAND as it was given.
+        command: String,
+    },
+    /// COMMAND was found and cannot be run.
+    #[error("{command}: {}", .error.desc())]
+    NotRunnable {
+        /// COMMAND as it was given.
+        command: String,
+        /// Why not.
+        error: Errno,
+    },
+    /// COMMAND was found, but not the program that is to run it.
+    #[error("{command}: the interpreter or loader that it names: {}", Errno::ENOENT.desc())]
+    NoInterpreter {
+        /// COMMAND as it was given.
+        command: String,
+    },
+}
+
+impl StartError {
+    /// The exit status that tells about it.
+    #[must_use]
+    pub fn status(&self) -> u8 {
+        match self {
+            Self::Disposition(_) | Self::Clone(_) => status::USAGE,
+            Self::NotFound { .. } => status::NOT_FOUND,
+            Self::NotRunnable { .. } | Self::NoInterpreter { .. } => status::NOT_RUNNABLE,
+        }
+    }
+}

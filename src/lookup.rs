@@ -1,0 +1,55 @@
+//! Where COMMAND may be found.
+
+#![forbid(unsafe_code)]
+
+use std::ffi::{CString, OsStr};
+use std::os::unix::ffi::OsStrExt;
+
+/// The directories that are searched where there is no PATH.
+const DEFAULT_PATH: &[u8] = b"/usr/local/bin:/usr/bin:/bin";
+
+/// The files to try for `command`, in their order: itself where it holds a slash or is empty, else one in each directory
+/// of `path`, of which an empty one is the working directory (execvp(3)).
+pub(crate) fn files(command: &OsStr, path: Option<&OsStr>) -> Vec<CString> {
+    let command = command.as_bytes();
+    if command.is_empty() || command.contains(&b'/') {
+        return vec![c_string(command)];
+    }
+    let path = path.map_or(DEFAULT_PATH, OsStr::as_bytes);
+    let directories = path.split(|byte| *byte == b':');
+    directories
+        .map(|directory| match directory {
+            [] => c_string(command),
+            _ => c_string(&[directory, b"/", command].concat()),
+        })
+        .collect()
+}
+
+/// The words as exec takes them. The kernel's own strings hold no zero byte, and all words come from there.
+pub(crate) fn c_string(bytes: &[u8]) -> CString {
+    CString::new(bytes).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(command: &str, path: Option<&str>) -> Vec<String> {
+        let files = files(OsStr::new(command), path.map(OsStr::new));
+        files.into_iter().filter_map(|file| file.into_string().ok()).collect()
+    }
+
+    #[test]
+    fn each_directory_is_tried_in_order() {
+        assert_eq!(names("x", Some("/a:/b/")), ["/a/x", "/b//x"]);
+        assert_eq!(names("x", Some("/a::b")), ["/a/x", "x", "b/x"]);
+        assert_eq!(names("x", Some("")), ["x"]);
+        assert_eq!(names("x", None), ["/usr/local/bin/x", "/usr/bin/x", "/bin/x"]);
+    }
+
+    #[test]
+    fn a_slash_says_where_it_is() {
+        assert_eq!(names("./x", Some("/a")), ["./x"]);
+        assert_eq!(names("", Some("/a")), [""]);
+    }
+}

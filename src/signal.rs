@@ -1,0 +1,319 @@
+//! Signals by number and by name.
+//!
+//! The numbers are the kernel's (signal(7)). Real-time signals are counted from 34 up to 64 whatever the C library
+//! keeps for itself, so that `RTMIN+3` is the same signal in a glibc and in a musl build.
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::num::NonZeroU8;
+
+use crate::nearest::nearest;
+
+#[cfg(any(
+    target_arch = "mips",
+    target_arch = "mips64",
+    target_arch = "mips32r6",
+    target_arch = "mips64r6",
+    target_arch = "sparc",
+    target_arch = "sparc64"
+))]
+compile_error!("this architecture numbers its signals in a way of its own, which the table below does not know");
+
+/// The first real-time signal that programs may use; 32 and 33 belong to the C library's threads.
+const RTMIN: u8 = 34;
+/// The last signal there is.
+const RTMAX: u8 = 64;
+
+/// A signal, 1 to 64.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Signal(NonZeroU8);
+
+/// Each name without its `SIG`. The first name of a number is the one that is printed.
+const NAMES: [(&str, Signal); 36] = [
+    ("HUP", Signal::HUP),
+    ("INT", Signal::INT),
+    ("QUIT", Signal::QUIT),
+    ("ILL", Signal::at(4)),
+    ("TRAP", Signal::at(5)),
+    ("ABRT", Signal::at(6)),
+    ("IOT", Signal::at(6)),
+    ("BUS", Signal::at(7)),
+    ("FPE", Signal::at(8)),
+    ("KILL", Signal::KILL),
+    ("USR1", Signal::USR1),
+    ("SEGV", Signal::at(11)),
+    ("USR2", Signal::at(12)),
+    ("PIPE", Signal::PIPE),
+    ("ALRM", Signal::at(14)),
+    ("TERM", Signal::TERM),
+    ("STKFLT", Signal::at(16)),
+    ("CHLD", Signal::CHLD),
+    ("CLD", Signal::CHLD),
+    ("CONT", Signal::CONT),
+    ("STOP", Signal::STOP),
+    ("TSTP", Signal::TSTP),
+    ("TTIN", Signal::TTIN),
+    ("TTOU", Signal::TTOU),
+    ("URG", Signal::URG),
+    ("XCPU", Signal::at(24)),
+    ("XFSZ", Signal::at(25)),
+    ("VTALRM", Signal::at(26)),
+    ("PROF", Signal::at(27)),
+    ("WINCH", Signal::WINCH),
+    ("IO", Signal::at(29)),
+    ("POLL", Signal::at(29)),
+    ("PWR", Signal::at(30)),
+    ("SYS", Signal::at(31)),
+    ("UNUSED", Signal::at(31)),
+    ("RTMIN", Signal::at(RTMIN)),
+];
+
+impl Signal {
+    /// The terminal hung up, or "read your configuration again".
+    pub const HUP: Self = Self::at(1);
+    /// Ctrl-C.
+    pub const INT: Self = Self::at(2);
+    /// Ctrl-\\.
+    pub const QUIT: Self = Self::at(3);
+    /// Ends a process; it cannot be caught.
+    pub const KILL: Self = Self::at(9);
+    /// Free for programs.
+    pub const USR1: Self = Self::at(10);
+    /// A write to a pipe that nobody reads.
+    pub const PIPE: Self = Self::at(13);
+    /// The request to end.
+    pub const TERM: Self = Self::at(15);
+    /// A child ended, stopped or went on.
+    pub const CHLD: Self = Self::at(17);
+    /// Go on, if stopped.
+    pub const CONT: Self = Self::at(18);
+    /// Stops a process; it cannot be caught.
+    pub const STOP: Self = Self::at(19);
+    /// Ctrl-Z.
+    pub const TSTP: Self = Self::at(20);
+    /// A background process read from its terminal.
+    pub const TTIN: Self = Self::at(21);
+    /// A background process wrote to its terminal.
+    pub const TTOU: Self = Self::at(22);
+    /// Urgent data on a socket; some container engines send it by the thousand.
+    pub const URG: Self = Self::at(23);
+    /// The terminal's window changed its size.
+    pub const WINCH: Self = Self::at(28);
+
+    /// How many signals there are; their numbers are 1 to this one.
+    pub const COUNT: usize = 64;
+
+    /// For the literals in this file. One out of range would read as HUP, which a test below excludes.
+    const fn at(number: u8) -> Self {
+        match Self::new(number) {
+            Some(signal) => signal,
+            None => Self(NonZeroU8::MIN),
+        }
+    }
+
+    /// The signal with this number, if it is one of 1 to 64.
+    #[must_use]
+    pub const fn new(number: u8) -> Option<Self> {
+        match NonZeroU8::new(number) {
+            Some(number) if number.get() <= RTMAX => Some(Self(number)),
+            _ => None,
+        }
+    }
+
+    /// Every signal, in the order of the numbers.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (1..=RTMAX).filter_map(Self::new)
+    }
+
+    /// The signal's number, 1 to 64.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self.0.get()
+    }
+
+    /// The signal's place in a table of [`Signal::COUNT`] entries.
+    #[must_use]
+    pub fn index(self) -> usize {
+        usize::from(self.number().saturating_sub(1))
+    }
+
+    /// Reads a number from 1 to 64 or a name, in any case, with or without `SIG`.
+    ///
+    /// # Errors
+    ///
+    /// [`SignalError`] says what is wrong with the word, and which name it may have been meant for.
+    pub fn parse(word: &str) -> Result<Self, SignalError> {
+        let unknown = || SignalError::Unknown { word: word.to_owned(), nearest: Self::nearest_name(word) };
+        if let Some(number) = digits(word) {
+            let number = u8::try_from(number).ok();
+            return number.and_then(Self::new).ok_or_else(|| SignalError::OutOfRange(word.to_owned()));
+        }
+        let upper = word.to_ascii_uppercase();
+        let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+        if let Some((_, signal)) = NAMES.iter().find(|(known, _)| *known == name) {
+            return Ok(*signal);
+        }
+        let number = match (name, name.strip_prefix("RTMIN+"), name.strip_prefix("RTMAX-")) {
+            ("RTMAX", ..) => Some(u32::from(RTMAX)),
+            (_, Some(offset), _) => digits(offset).and_then(|offset| u32::from(RTMIN).checked_add(offset)),
+            (.., Some(offset)) => digits(offset).and_then(|offset| u32::from(RTMAX).checked_sub(offset)),
+            _ => return Err(unknown()),
+        };
+        match number.and_then(|number| u8::try_from(number).ok()).and_then(Self::new) {
+            Some(signal) if signal.number() >= RTMIN => Ok(signal),
+            _ => Err(SignalError::OutOfRange(word.to_owned())),
+        }
+    }
+
+    fn nearest_name(word: &str) -> Option<&'static str> {
+        let upper = word.to_ascii_uppercase();
+        let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+        nearest(name, NAMES.iter().map(|(name, _)| *name).chain(["RTMAX"]))
+    }
+}
+
+impl fmt::Display for Signal {
+    /// The name without `SIG`; the two signals that no program may use have numbers only.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((name, _)) = NAMES.iter().find(|(_, signal)| signal == self) {
+            return f.write_str(name);
+        }
+        match self.number() {
+            RTMAX => f.write_str("RTMAX"),
+            number @ RTMIN.. => write!(f, "RTMIN+{}", number.saturating_sub(RTMIN)),
+            number => write!(f, "{number}"),
+        }
+    }
+}
+
+impl fmt::Debug for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A number in ASCII digits alone; one that is too large for any use here counts as the largest.
+pub(crate) fn digits(word: &str) -> Option<u32> {
+    let only_digits = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    only_digits.then(|| word.parse().unwrap_or(u32::MAX))
+}
+
+/// What can be wrong with the name or the number of a signal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SignalError {
+    /// No signal has this name.
+    #[error("no signal is named '{word}'{}", crate::nearest::hint(*.nearest))]
+    Unknown {
+        /// The word as it was given.
+        word: String,
+        /// A name that is close to it.
+        nearest: Option<&'static str>,
+    },
+    /// The number is not one of 1 to 64, or an offset leaves the real-time signals.
+    #[error("'{0}' is out of range: signals are 1 to 64, and real-time signals RTMIN (34) to RTMAX (64)")]
+    OutOfRange(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(word: &str) -> Option<u8> {
+        Signal::parse(word).ok().map(Signal::number)
+    }
+
+    #[test]
+    fn the_table_has_no_number_by_mistake() {
+        let ones = NAMES.iter().filter(|(_, signal)| *signal == Signal::HUP).count();
+        assert_eq!(ones, 1);
+        assert_eq!(Signal::all().count(), Signal::COUNT);
+    }
+
+    #[test]
+    fn names_are_those_of_the_c_library() {
+        for (name, value) in [
+            ("HUP", libc::SIGHUP),
+            ("INT", libc::SIGINT),
+            ("QUIT", libc::SIGQUIT),
+            ("ILL", libc::SIGILL),
+            ("TRAP", libc::SIGTRAP),
+            ("ABRT", libc::SIGABRT),
+            ("IOT", libc::SIGIOT),
+            ("BUS", libc::SIGBUS),
+            ("FPE", libc::SIGFPE),
+            ("KILL", libc::SIGKILL),
+            ("USR1", libc::SIGUSR1),
+            ("SEGV", libc::SIGSEGV),
+            ("USR2", libc::SIGUSR2),
+            ("PIPE", libc::SIGPIPE),
+            ("ALRM", libc::SIGALRM),
+            ("TERM", libc::SIGTERM),
+            ("STKFLT", libc::SIGSTKFLT),
+            ("CHLD", libc::SIGCHLD),
+            ("CONT", libc::SIGCONT),
+            ("STOP", libc::SIGSTOP),
+            ("TSTP", libc::SIGTSTP),
+            ("TTIN", libc::SIGTTIN),
+            ("TTOU", libc::SIGTTOU),
+            ("URG", libc::SIGURG),
+            ("XCPU", libc::SIGXCPU),
+            ("XFSZ", libc::SIGXFSZ),
+            ("VTALRM", libc::SIGVTALRM),
+            ("PROF", libc::SIGPROF),
+            ("WINCH", libc::SIGWINCH),
+            ("IO", libc::SIGIO),
+            ("POLL", libc::SIGPOLL),
+            ("PWR", libc::SIGPWR),
+            ("SYS", libc::SIGSYS),
+        ] {
+            assert_eq!(number(name).map(i32::from), Some(value), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_read_in_any_case_with_or_without_sig() {
+        for word in ["TERM", "term", "SIGTERM", "sigterm", "SigTerm", "15", "015"] {
+            assert_eq!(number(word), Some(15), "{word}");
+        }
+        assert_eq!(number("cld"), Some(17));
+        assert_eq!(number("unused"), Some(31));
+    }
+
+    #[test]
+    fn real_time_signals_are_counted_from_34_to_64() {
+        for (word, value) in
+            [("RTMIN", 34), ("rtmin+0", 34), ("SIGRTMIN+30", 64), ("RTMAX", 64), ("RTMAX-0", 64), ("RTMAX-30", 34)]
+        {
+            assert_eq!(number(word), Some(value), "{word}");
+        }
+        for word in ["RTMIN+31", "RTMAX-31", "RTMIN-1", "RTMAX+1", "RTMIN+", "RTMAX-", "RTMIN++1", "RTMIN+4294967295"] {
+            assert_eq!(number(word), None, "{word}");
+        }
+    }
+
+    #[test]
+    fn what_is_printed_can_be_read_again() {
+        for signal in Signal::all() {
+            assert_eq!(Signal::parse(&signal.to_string()), Ok(signal));
+            assert_eq!(Signal::parse(&signal.number().to_string()), Ok(signal));
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_signal_is_refused() {
+        for word in
+            ["", "0", "65", "256", "271", "4294967311", "-15", "+15", " 15", "15 ", "1５", "SIG", "SIGSIGTERM", "TERMS"]
+        {
+            assert_eq!(number(word), None, "{word:?}");
+        }
+    }
+
+    #[test]
+    fn a_near_miss_gets_a_hint() {
+        let message = |word| Signal::parse(word).map_err(|error| error.to_string());
+        assert_eq!(message("TREM"), Err("no signal is named 'TREM', did you mean TERM?".to_owned()));
+        assert_eq!(message("sigkil"), Err("no signal is named 'sigkil', did you mean KILL?".to_owned()));
+        assert_eq!(message("banana"), Err("no signal is named 'banana'".to_owned()));
+    }
+}

@@ -1,0 +1,119 @@
+//! File descriptors: letting go of the inherited ones, and a stderr that can do no harm.
+
+use std::io::IoSlice;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::{Mode, SFlag, fstat};
+use nix::unistd::{getpid, write};
+
+use super::signals::{self, SignalSet};
+use super::{check, kill};
+use crate::signal::Signal;
+use crate::supervisor::Origin;
+
+fn stderr() -> BorrowedFd<'static> {
+    // SAFETY: nothing closes descriptor 2; where it was closed from the start, every use of it answers EBADF, and
+    // `stderr_is_open` keeps a descriptor that later gets the number from being written to.
+    unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) }
+}
+
+/// Whether there is a stderr. To be asked before session-init opens anything, which might get its number.
+pub(crate) fn stderr_is_open() -> bool {
+    fcntl(stderr(), FcntlArg::F_GETFD).is_ok()
+}
+
+/// Writes one line to stderr if that is possible at once, and else drops it.
+///
+/// It never blocks: not on a full pipe, not on a terminal that is held with Ctrl-S. (`TOSTOP` cannot stop a process that
+/// blocks TTOU.)
+pub(crate) fn write_to_stderr(line: &[u8]) {
+    let mut room = [PollFd::new(stderr(), PollFlags::POLLOUT)];
+    let _ = poll(&mut room, PollTimeout::ZERO);
+    if room.iter().all(|stderr| stderr.revents() != Some(PollFlags::POLLOUT)) {
+        return;
+    }
+    if write_now(line) == Err(Errno::EPIPE) {
+        forget_broken_pipe();
+    }
+}
+
+fn write_now(line: &[u8]) -> Result<(), Errno> {
+    let is_file = fstat(stderr()).is_ok_and(|stat| SFlag::from_bits_truncate(stat.st_mode).contains(SFlag::S_IFREG));
+    if is_file {
+        return write(stderr(), line).map(drop);
+    }
+    // COMMAND may fill the pipe between the poll and the write, so the write itself must not wait either.
+    match write_without_waiting(line) {
+        Err(Errno::EOPNOTSUPP | Errno::EINVAL | Errno::ENOSYS | Errno::EPERM) => {}
+        result => return result,
+    }
+    // O_NONBLOCK on the inherited descriptor would hold for COMMAND and others too; on one opened anew it does not.
+    let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    match open("/proc/self/fd/2", flags, Mode::empty()) {
+        Ok(stderr) => write(stderr.as_fd(), line).map(drop),
+        Err(_) => write(stderr(), line).map(drop),
+    }
+}
+
+/// `pwritev2` with `RWF_NOWAIT`, which fails with `EAGAIN` rather than wait. Not every file and kernel knows it.
+fn write_without_waiting(line: &[u8]) -> Result<(), Errno> {
+    const AT_THE_FILES_OWN_OFFSET: libc::c_long = -1;
+    let parts = [IoSlice::new(line)];
+    let flags = libc::RWF_NOWAIT;
+    let offset = AT_THE_FILES_OWN_OFFSET;
+    let stderr = stderr().as_raw_fd();
+    // SAFETY: an IoSlice has the layout of an iovec, and there is one of them.
+    let result = unsafe { libc::syscall(libc::SYS_pwritev2, stderr, parts.as_ptr(), 1, offset, offset, flags) };
+    check(result).map(drop)
+}
+
+/// Takes the SIGPIPE of a failed write off the queue, so that it is not forwarded; one that somebody else sent goes back.
+fn forget_broken_pipe() {
+    let own = Origin::Process(getpid().as_raw());
+    let taken = signals::take(SignalSet::of(&[Signal::PIPE]));
+    if taken.is_some_and(|taken| taken.origin != own) {
+        let _ = kill::process(getpid(), Signal::PIPE);
+    }
+}
+
+/// Closes every descriptor but stderr. A reader of a pipe must see its end when COMMAND, and not session-init, closes it.
+pub(crate) fn close_all_but_stderr() {
+    close_range(0, 1);
+    close_range(3, libc::c_uint::MAX);
+}
+
+fn close_range(first: libc::c_uint, last: libc::c_uint) {
+    // SAFETY: nothing in this process owns a descriptor at this point, so none can be closed under its owner.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
+    // Kernels before 5.9 lack the call, and old seccomp profiles deny it.
+    if check(result).is_err() {
+        open_descriptors(first, last).into_iter().for_each(close);
+    }
+}
+
+fn close(descriptor: libc::c_int) {
+    // SAFETY: as in `close_range`. An error leaves nothing to do: the descriptor is closed or never was open.
+    let _ = unsafe { libc::close(descriptor) };
+}
+
+/// The open descriptors from `first` to `last`: those that /proc lists, or, without it, all that the limit allows.
+fn open_descriptors(first: libc::c_uint, last: libc::c_uint) -> Vec<libc::c_int> {
+    let listed = std::fs::read_dir("/proc/self/fd").map(|entries| {
+        let numbers = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<libc::c_uint>().ok());
+        numbers.collect::<Vec<_>>()
+    });
+    let numbers = listed.unwrap_or_else(|_| (0..descriptor_limit()).collect());
+    let within = numbers.into_iter().filter(|number| (first..=last).contains(number));
+    within.filter_map(|number| libc::c_int::try_from(number).ok()).collect()
+}
+
+fn descriptor_limit() -> libc::c_uint {
+    /// A limit beyond this is one for servers with a million connections; probing so many takes too long.
+    const MOST: libc::c_long = 65_536;
+    // SAFETY: sysconf takes a number.
+    let limit = unsafe { libc::sysconf(libc::_SC_OPEN_MAX) };
+    libc::c_uint::try_from(limit.clamp(256, MOST)).unwrap_or(256)
+}

@@ -1,0 +1,37 @@
+//! Sending signals.
+//!
+//! `nix::sys::signal::kill` knows no real-time signal. The minus sign of a group's id stands in this file alone.
+
+use nix::errno::Errno;
+use nix::unistd::Pid;
+
+use super::check;
+use crate::signal::Signal;
+
+/// Sends a signal to one process.
+///
+/// # Errors
+///
+/// `ESRCH` and `EPERM`, as kill(2) has them.
+pub(crate) fn process(pid: Pid, signal: Signal) -> Result<(), Errno> {
+    kill(pid.as_raw(), signal)
+}
+
+/// Sends a signal to every process of a group.
+///
+/// # Errors
+///
+/// `ESRCH` where the group has no process, `EPERM` where none of them may be signalled (kill(2)).
+pub(crate) fn group(leader: Pid, signal: Signal) -> Result<(), Errno> {
+    kill(leader.as_raw().wrapping_neg(), signal)
+}
+
+fn kill(id: libc::pid_t, signal: Signal) -> Result<(), Errno> {
+    // 0 and -1 mean "my own group" and "everybody" to kill(2); no process that session-init started has such an id.
+    if matches!(id, -1..=0) {
+        return Err(Errno::ESRCH);
+    }
+    // SAFETY: the call takes two numbers.
+    let result = unsafe { libc::kill(id, signal.number().into()) };
+    check(result.into()).map(drop)
+}

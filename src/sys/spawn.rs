@@ -1,0 +1,147 @@
+//! Starting COMMAND.
+//!
+//! `std::process::Command` hands on a blocked signal mask and sets SIGPIPE to its default, and fork(2) copies page tables
+//! that exec throws away. So the child shares session-init's memory on a stack of its own, while session-init waits for
+//! it to exec or to end (vfork(2)); an error of exec comes back through that memory.
+
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::mem::MaybeUninit;
+use std::ptr;
+
+use nix::errno::Errno;
+use nix::unistd::{Pid, setsid};
+
+use super::signals::{self, Disposition, SignalSet};
+use super::terminal::Terminal;
+use super::{check, wait};
+use crate::signal::Signal;
+
+/// What the child needs before exec.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    /// COMMAND leads a session of its own.
+    pub(crate) new_session: bool,
+    /// The terminal that this session is to have.
+    pub(crate) terminal: Option<Terminal>,
+    /// SIGCHLD's disposition as session-init found it; session-init itself needs the default.
+    pub(crate) child_disposition: Disposition,
+    /// The signal mask as session-init found it.
+    pub(crate) mask: SignalSet,
+}
+
+/// Why COMMAND did not start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SpawnError {
+    /// There could be no child.
+    Clone(Errno),
+    /// None of the files could be executed. This is the error that says most: that of the first file that was found, else
+    /// that of the last one.
+    Exec { error: Errno, file: usize },
+}
+
+/// Starts the first of `files` that can be executed, with these arguments and session-init's own environment.
+///
+/// COMMAND keeps every signal blocked until it has its session, its terminal and its dispositions; the mask is the last
+/// thing that it gets before exec, so that no signal can end or pass it half-way.
+///
+/// # Errors
+///
+/// [`SpawnError`], when no child is left behind.
+pub(crate) fn spawn(files: &[CString], arguments: &[CString], setup: &Setup) -> Result<Pid, SpawnError> {
+    let arguments: Vec<*const c_char> =
+        arguments.iter().map(|argument| argument.as_ptr()).chain([ptr::null()]).collect();
+    let mut failure = None;
+    let child = in_vforked_child(&mut || {
+        prepare(setup);
+        failure = Some(exec_first(files, &arguments));
+        if let Some(terminal) = &setup.terminal {
+            terminal.release();
+        }
+        c_int::from(crate::exit::status::NOT_FOUND)
+    })
+    .map_err(SpawnError::Clone)?;
+    match failure {
+        None => Ok(child),
+        Some(failure) => {
+            let _ = wait::reap(child);
+            Err(failure)
+        }
+    }
+}
+
+/// In the child: everything that COMMAND is to find, up to the signal mask. None of it can fail in a way that would
+/// make it better not to start COMMAND.
+fn prepare(setup: &Setup) {
+    if setup.new_session {
+        let _ = setsid();
+    }
+    if let Some(terminal) = &setup.terminal {
+        let _ = terminal.acquire();
+    }
+    if setup.child_disposition == Disposition::Ignore {
+        let _ = signals::set_disposition(Signal::CHLD, Disposition::Ignore);
+    }
+    signals::restore_mask(setup.mask);
+}
+
+/// In the child: tries each file as execvp(3) does. Returns only if none could be executed.
+fn exec_first(files: &[CString], arguments: &[*const c_char]) -> SpawnError {
+    let mut answer = SpawnError::Exec { error: Errno::ENOENT, file: 0 };
+    for (index, file) in files.iter().enumerate() {
+        let error = exec(file, arguments);
+        match error {
+            // Not here; the next directory may have it.
+            Errno::ENOENT | Errno::ENOTDIR | Errno::ENODEV | Errno::ESTALE | Errno::ETIMEDOUT => {}
+            // Here, but not for us: what is found later may do, and if nothing is, this is what to report.
+            Errno::EACCES => answer = SpawnError::Exec { error, file: index },
+            _ => return SpawnError::Exec { error, file: index },
+        }
+        if files.len() == 1 {
+            return SpawnError::Exec { error, file: index };
+        }
+    }
+    answer
+}
+
+fn exec(file: &CStr, arguments: &[*const c_char]) -> Errno {
+    unsafe extern "C" {
+        static environ: *const *const c_char;
+    }
+    // SAFETY: session-init has one thread and never changes its environment.
+    let environment = unsafe { environ };
+    // SAFETY: the file's name ends with a zero byte, and both arrays hold pointers to such strings and end with null.
+    let _ = unsafe { libc::execve(file.as_ptr(), arguments.as_ptr(), environment) };
+    Errno::last()
+}
+
+/// Enough for the child's few calls.
+const STACK_SIZE: usize = 16 * 1024;
+
+#[repr(C, align(16))]
+struct Stack([MaybeUninit<u8>; STACK_SIZE]);
+
+/// Runs `body` in a child that shares this process's memory, and returns once the child has executed another program or
+/// has ended; what `body` returns is its exit status then.
+///
+/// # Errors
+///
+/// Those of clone(2).
+pub(crate) fn in_vforked_child(body: &mut dyn FnMut() -> c_int) -> Result<Pid, Errno> {
+    extern "C" fn run(body: *mut c_void) -> c_int {
+        let body: *mut &mut dyn FnMut() -> c_int = body.cast();
+        // SAFETY: the pointer comes from the call below, whose frame lives on until the child is done with its memory.
+        let body = unsafe { &mut *body };
+        body()
+    }
+    let mut body = body;
+    let mut stack = Stack([MaybeUninit::uninit(); STACK_SIZE]);
+    let top = stack.0.as_mut_ptr_range().end;
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    let argument: *mut c_void = ptr::from_mut(&mut body).cast();
+    // SAFETY: the stack is the child's alone, aligned to 16 bytes and larger than what `body` needs; the parent stands still
+    // until the child no longer uses its memory (CLONE_VFORK), so nothing else touches what `body` borrows. Signal handlers,
+    // which could run on the child's side, do not exist.
+    let child = unsafe { libc::clone(run, top.cast(), flags, argument) };
+    check(child.into())?;
+    Ok(Pid::from_raw(child))
+}

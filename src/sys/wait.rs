@@ -1,0 +1,92 @@
+//! Children that ended: seeing them, and reaping them.
+//!
+//! `nix` cannot say that a real-time signal ended a process: its `waitpid` fails with EINVAL after it has consumed the
+//! zombie. `waitid` also can look without reaping.
+
+use std::mem::MaybeUninit;
+
+use nix::errno::Errno;
+use nix::unistd::Pid;
+
+use super::check;
+use crate::exit::Ended;
+use crate::signal::Signal;
+
+/// What waitid(2) says about a child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Child {
+    pub(crate) pid: Pid,
+    pub(crate) state: State,
+}
+
+/// A child's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It is a zombie.
+    Ended(Ended),
+    /// It is stopped, or a debugger's stop holds it: it lives.
+    Alive,
+}
+
+/// What there is to see among all children.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// This one has news.
+    Child(Child),
+    /// No child has news.
+    Nothing,
+    /// There is no child left.
+    NoChildren,
+}
+
+/// Looks for a child that has ended, without reaping it.
+///
+/// A process that asked to be traced by its parent and then stopped is seen too, whatever the options (ptrace(2)).
+pub(crate) fn look() -> Seen {
+    match waitid(libc::P_ALL, 0, libc::WEXITED | libc::WNOWAIT | libc::__WALL) {
+        Ok(Some(child)) => Seen::Child(child),
+        Err(Errno::ECHILD) => Seen::NoChildren,
+        Ok(None) | Err(_) => Seen::Nothing,
+    }
+}
+
+/// Reaps this child if it has ended, and takes note of a stop that [`look`] would else see again and again.
+pub(crate) fn reap(pid: Pid) -> Option<Child> {
+    let id = libc::id_t::try_from(pid.as_raw()).ok()?;
+    waitid(libc::P_PID, id, libc::WEXITED | libc::__WALL).ok().flatten()
+}
+
+/// Whether this child is stopped at this moment.
+///
+/// The kernel keeps the news of a stop until the child goes on or somebody takes note of it, and here nobody does.
+pub(crate) fn is_stopped(pid: Pid) -> bool {
+    let Ok(id) = libc::id_t::try_from(pid.as_raw()) else {
+        return false;
+    };
+    let seen = waitid(libc::P_PID, id, libc::WSTOPPED | libc::WNOWAIT | libc::__WALL);
+    matches!(seen, Ok(Some(Child { state: State::Alive, .. })))
+}
+
+fn waitid(id_type: libc::idtype_t, id: libc::id_t, options: libc::c_int) -> Result<Option<Child>, Errno> {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    // SAFETY: the pointer is to a siginfo_t.
+    let result = unsafe { libc::waitid(id_type, id, info.as_mut_ptr(), options | libc::WNOHANG) };
+    check(result.into())?;
+    // SAFETY: a siginfo_t of zero bytes is a valid one, and the call has filled it in, or left it at zero where no child
+    // has news.
+    let info = unsafe { info.assume_init() };
+    // SAFETY: waitid(2) sets si_pid, or leaves it zero.
+    let pid = unsafe { info.si_pid() };
+    // SAFETY: waitid(2) sets si_status, or leaves it zero.
+    let status = unsafe { info.si_status() };
+    if pid == 0 {
+        return Ok(None);
+    }
+    let signal = || u8::try_from(status).ok().and_then(Signal::new);
+    let state = match info.si_code {
+        libc::CLD_EXITED => State::Ended(Ended::Exited(u8::try_from(status & 0xff).unwrap_or(u8::MAX))),
+        libc::CLD_KILLED | libc::CLD_DUMPED => State::Ended(Ended::Signaled(signal().unwrap_or(Signal::KILL))),
+        _ => State::Alive,
+    };
+    Ok(Some(Child { pid: Pid::from_raw(pid), state }))
+}
