@@ -11,7 +11,8 @@ fn main() {
         }
     }
     println!("cargo::rerun-if-env-changed=SESSION_INIT_COMMIT");
-    if let Some(commit) = std::env::var("SESSION_INIT_COMMIT").ok().or_else(commit) {
+    let given = std::env::var("SESSION_INIT_COMMIT").ok().filter(|commit| !commit.is_empty());
+    if let Some(commit) = given.or_else(commit) {
         println!("cargo::rustc-env=SESSION_INIT_COMMIT={commit}");
     }
 }

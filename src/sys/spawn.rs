@@ -63,7 +63,7 @@ pub(crate) fn spawn(files: &[CString], arguments: &[CString], setup: &Setup) -> 
     match failure {
         None => Ok(child),
         Some(failure) => {
-            let _ = wait::reap(child);
+            wait::reap_when_ended(child);
             Err(failure)
         }
     }

@@ -80,7 +80,7 @@ fn empty_the_foreground(terminal: BorrowedFd<'_>) -> Result<(), Errno> {
         0
     })?;
     // Its SIGCHLD stays pending; it makes session-init look at its children once more, which does no harm.
-    let _ = wait::reap(child);
+    wait::reap_when_ended(child);
     result
 }
 

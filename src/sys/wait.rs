@@ -43,7 +43,7 @@ pub(crate) enum Seen {
 ///
 /// A process that asked to be traced by its parent and then stopped is seen too, whatever the options (ptrace(2)).
 pub(crate) fn look() -> Seen {
-    match waitid(libc::P_ALL, 0, libc::WEXITED | libc::WNOWAIT | libc::__WALL) {
+    match waitid(libc::P_ALL, 0, libc::WEXITED | libc::WNOWAIT | libc::WNOHANG | libc::__WALL) {
         Ok(Some(child)) => Seen::Child(child),
         Err(Errno::ECHILD) => Seen::NoChildren,
         Ok(None) | Err(_) => Seen::Nothing,
@@ -53,7 +53,14 @@ pub(crate) fn look() -> Seen {
 /// Reaps this child if it has ended, and takes note of a stop that [`look`] would else see again and again.
 pub(crate) fn reap(pid: Pid) -> Option<Child> {
     let id = libc::id_t::try_from(pid.as_raw()).ok()?;
-    waitid(libc::P_PID, id, libc::WEXITED | libc::__WALL).ok().flatten()
+    waitid(libc::P_PID, id, libc::WEXITED | libc::WNOHANG | libc::__WALL).ok().flatten()
+}
+
+/// Waits for this child, which is about to end, and reaps it.
+pub(crate) fn reap_when_ended(pid: Pid) {
+    if let Ok(id) = libc::id_t::try_from(pid.as_raw()) {
+        let _ = waitid(libc::P_PID, id, libc::WEXITED | libc::__WALL);
+    }
 }
 
 /// Whether this child is stopped at this moment.
@@ -63,14 +70,14 @@ pub(crate) fn is_stopped(pid: Pid) -> bool {
     let Ok(id) = libc::id_t::try_from(pid.as_raw()) else {
         return false;
     };
-    let seen = waitid(libc::P_PID, id, libc::WSTOPPED | libc::WNOWAIT | libc::__WALL);
+    let seen = waitid(libc::P_PID, id, libc::WSTOPPED | libc::WNOWAIT | libc::WNOHANG | libc::__WALL);
     matches!(seen, Ok(Some(Child { state: State::Alive, .. })))
 }
 
 fn waitid(id_type: libc::idtype_t, id: libc::id_t, options: libc::c_int) -> Result<Option<Child>, Errno> {
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
     // SAFETY: the pointer is to a siginfo_t.
-    let result = unsafe { libc::waitid(id_type, id, info.as_mut_ptr(), options | libc::WNOHANG) };
+    let result = unsafe { libc::waitid(id_type, id, info.as_mut_ptr(), options) };
     check(result.into())?;
     // SAFETY: a siginfo_t of zero bytes is a valid one, and the call has filled it in, or left it at zero where no child
     // has news.
