@@ -7,8 +7,11 @@
 
 use nix::errno::Errno;
 
+use crate::exit::RemapError;
 use crate::exit::status;
-use crate::route::RuleError;
+use crate::period::PeriodError;
+use crate::route::{RuleError, Target, TargetError};
+use crate::signal::SignalError;
 
 /// A wrong command line or environment.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +49,12 @@ pub enum UsageError {
         /// What is wrong with the value.
         error: ValueError,
     },
+    /// Without a session and a group of its own COMMAND cannot be reached through one.
+    #[error("target {0} contradicts --single-child: COMMAND then shares its group and session with session-init")]
+    TargetNeedsSession(Target),
+    /// One waits for what is left to end by itself, the other asks it to.
+    #[error("--grace contradicts --linger: one asks what is left to end, the other waits until it does by itself")]
+    GraceAndLinger,
     /// The parser of the command line found something else.
     #[error(transparent)]
     Other(#[from] lexopt::Error),
@@ -57,6 +66,18 @@ pub enum ValueError {
     /// It is no rewrite rule.
     #[error(transparent)]
     Rule(#[from] RuleError),
+    /// It is no target.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// It is no signal.
+    #[error(transparent)]
+    Signal(#[from] SignalError),
+    /// It is no duration.
+    #[error(transparent)]
+    Period(#[from] PeriodError),
+    /// It is no rule for an exit status.
+    #[error(transparent)]
+    Remap(#[from] RemapError),
     /// It is not a word that turns something on or off.
     #[error("'{0}' is neither 1 nor 0 (nor yes, no, true, false, on, off)")]
     NotASwitch(String),

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::signal::Signal;
+use crate::signal::{Signal, digits};
 
 /// How a process ended (wait(2)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,49 @@ impl fmt::Display for Ended {
     }
 }
 
+/// One `--remap-exit`: this exit status is reported as that one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remap {
+    code: u8,
+    reported: u8,
+}
+
+impl Remap {
+    /// Reads `CODE:NEW`, or `CODE`, for which 0 is reported.
+    ///
+    /// # Errors
+    ///
+    /// [`RemapError`] for anything else, and for what is no exit status: those are 0 to 255.
+    pub fn parse(word: &str) -> Result<Self, RemapError> {
+        let (code, reported) = word.split_once(':').unwrap_or((word, "0"));
+        let status = |word| digits(word).and_then(|number| u8::try_from(number).ok());
+        match (status(code), status(reported)) {
+            (Some(code), Some(reported)) => Ok(Self { code, reported }),
+            _ => Err(RemapError(word.to_owned())),
+        }
+    }
+
+    /// Reads a list of them with commas between them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Remap::parse`], for the first that is wrong.
+    pub fn parse_list(list: &str) -> Result<Vec<Self>, RemapError> {
+        list.split(',').map(Self::parse).collect()
+    }
+
+    /// What is reported for `status`: by the last rule that says something about it, else itself.
+    #[must_use]
+    pub fn apply(rules: &[Self], status: u8) -> u8 {
+        rules.iter().rev().find(|rule| rule.code == status).map_or(status, |rule| rule.reported)
+    }
+}
+
+/// It is not a rule for an exit status.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not an exit status from 0 to 255, or two of them such as 143:0")]
+pub struct RemapError(String);
+
 /// Exit statuses of session-init's own, as the shells and env(1) use them.
 pub mod status {
     /// A usage error, or a start-up error before COMMAND was looked for.
@@ -48,6 +91,22 @@ pub mod status {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_status_is_reported_as_the_last_rule_for_it_says() {
+        let rules: Result<Vec<Remap>, _> = ["143", "1:2", "2:3", "1:9"].into_iter().map(Remap::parse).collect();
+        let rules = rules.unwrap();
+        for (status, reported) in [(143, 0), (1, 9), (2, 3), (3, 3), (0, 0)] {
+            assert_eq!(Remap::apply(&rules, status), reported);
+        }
+    }
+
+    #[test]
+    fn what_is_no_exit_status_is_refused() {
+        for word in ["", ":", "1:", ":1", "256", "1:256", "-1", "1:-1", "a", "1:2:3", " 1", "1 ", "0x1", "4294967297"] {
+            assert!(Remap::parse(word).is_err(), "{word:?}");
+        }
+    }
 
     #[test]
     fn death_by_a_signal_is_128_and_its_number() {

@@ -13,9 +13,11 @@
 //! | module | job |
 //! |---|---|
 //! | [`cli`] | the flag table; parsing and describing it |
-//! | [`signal`], [`route`], [`exit`] | signals, what becomes of them, and how COMMAND ended |
+//! | [`signal`], [`route`], [`period`], [`exit`] | signals, what becomes of them, spans of time, and how COMMAND ended |
+//! | [`stat`] | what `/proc` says about a process |
 //! | [`supervisor`] | the decisions |
-//! | `run` | start, loop, end |
+//! | `start`, `run` | start, loop, end |
+//! | `reach` | whom a target stands for |
 //! | `log` | messages |
 //! | `sys` | system calls, and all that is `unsafe` |
 
@@ -25,9 +27,13 @@ pub mod exit;
 mod log;
 mod lookup;
 mod nearest;
+pub mod period;
+mod reach;
 pub mod route;
 mod run;
 pub mod signal;
+mod start;
+pub mod stat;
 pub mod supervisor;
 mod sys;
 

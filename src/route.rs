@@ -2,6 +2,9 @@
 
 #![forbid(unsafe_code)]
 
+use std::fmt;
+
+use crate::nearest::nearest;
 use crate::signal::{Signal, SignalError};
 
 /// Whom a signal reaches.
@@ -11,6 +14,49 @@ pub enum Target {
     Child,
     /// COMMAND's process group.
     Group,
+    /// Every descendant in COMMAND's session, whatever its process group.
+    Session,
+    /// Every process that session-init answers for: as PID 1 all others in its PID namespace, else its descendants.
+    All,
+}
+
+impl Target {
+    const NAMES: [(&str, Self); 4] =
+        [("child", Self::Child), ("group", Self::Group), ("session", Self::Session), ("all", Self::All)];
+
+    /// Reads a target's name.
+    ///
+    /// # Errors
+    ///
+    /// [`TargetError`] where it is none.
+    pub fn parse(word: &str) -> Result<Self, TargetError> {
+        let known = Self::NAMES.iter().find(|(name, _)| *name == word);
+        known.map(|(_, target)| *target).ok_or_else(|| TargetError {
+            word: word.to_owned(),
+            nearest: nearest(word, Self::NAMES.iter().map(|(name, _)| *name)),
+        })
+    }
+
+    /// Whether COMMAND must have a session, and so a process group, of its own for this target to make sense.
+    #[must_use]
+    pub fn needs_session(self) -> bool {
+        matches!(self, Self::Group | Self::Session)
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Self::NAMES.iter().find(|(_, target)| target == self);
+        f.write_str(name.map_or("", |(name, _)| name))
+    }
+}
+
+/// No target has this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{word}' is not a target: write child, group, session or all{}", crate::nearest::hint(*.nearest))]
+pub struct TargetError {
+    word: String,
+    nearest: Option<&'static str>,
 }
 
 /// What becomes of a signal that session-init gets.
@@ -22,12 +68,22 @@ pub enum Route {
     Drop,
 }
 
-/// One rule of the command line or the environment: `FROM:TO`, where a TO of 0 drops the signal.
+/// One rule of the command line or the environment: `FROM:TO`, `FROM:TO@TARGET` or `FROM@TARGET`, where a TO of 0 drops
+/// the signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rule {
     from: Signal,
-    /// `None` drops the signal.
-    to: Option<Signal>,
+    to: To,
+    target: Option<Target>,
+}
+
+/// What a rule says about the signal that is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum To {
+    /// What it is without the rule.
+    Unsaid,
+    Nothing,
+    Signal(Signal),
 }
 
 impl Rule {
@@ -37,18 +93,37 @@ impl Rule {
     ///
     /// [`RuleError`] for anything that is not exactly a rule, and for signals that cannot be forwarded.
     pub fn parse(rule: &str) -> Result<Self, RuleError> {
-        let (from, to) = rule.split_once(':').ok_or_else(|| RuleError::NotARule(rule.to_owned()))?;
-        if from.is_empty() || to.is_empty() || to.contains(':') {
+        let (signals, target) = match rule.split_once('@') {
+            Some((signals, target)) => (signals, Some(target)),
+            None => (rule, None),
+        };
+        let (from, to) = match signals.split_once(':') {
+            Some((from, to)) => (from, Some(to)),
+            None => (signals, None),
+        };
+        let says_nothing = to.is_none() && target.is_none();
+        if says_nothing || from.is_empty() || to.is_some_and(|to| to.is_empty() || to.contains(':')) {
             return Err(RuleError::NotARule(rule.to_owned()));
         }
+        let target = target.map(Target::parse).transpose()?;
         let from = Signal::parse(from)?;
         match from {
             Signal::KILL | Signal::STOP => return Err(RuleError::CannotBeCaught(from)),
             Signal::CHLD => return Err(RuleError::Child),
             _ => {}
         }
-        let to = if crate::signal::digits(to) == Some(0) { None } else { Some(Signal::parse(to)?) };
-        Ok(Self { from, to })
+        let to = match to {
+            None => To::Unsaid,
+            Some(number) if crate::signal::digits(number) == Some(0) => To::Nothing,
+            Some(signal) => To::Signal(Signal::parse(signal)?),
+        };
+        Ok(Self { from, to, target })
+    }
+
+    /// The target that the rule names.
+    #[must_use]
+    pub fn target(&self) -> Option<Target> {
+        self.target
     }
 
     /// Reads a list of rules with commas between them.
@@ -65,7 +140,7 @@ impl Rule {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RuleError {
     /// The word has not the form of a rule.
-    #[error("'{0}' is not a rule: write FROM:TO, such as TERM:QUIT, 15:3 or HUP:0")]
+    #[error("'{0}' is not a rule: write FROM:TO, FROM:TO@TARGET or FROM@TARGET, such as TERM:QUIT, 15:3 or HUP@child")]
     NotARule(String),
     /// Nobody can catch KILL and STOP (signal(7)).
     #[error("{0} cannot be rewritten: no process can catch it, so session-init never sees it")]
@@ -76,6 +151,9 @@ pub enum RuleError {
     /// One of the two signals is none.
     #[error(transparent)]
     Signal(#[from] SignalError),
+    /// The target is none.
+    #[error(transparent)]
+    Target(#[from] TargetError),
 }
 
 /// What becomes of each signal.
@@ -90,13 +168,23 @@ impl Table {
     #[must_use]
     pub fn new(target: Target, new_session: bool, rules: &[Rule]) -> Self {
         let mut table = Self(std::array::from_fn(|_| Route::Drop));
-        for signal in Signal::all() {
+        let by_default = |signal| {
             let job_control = matches!(signal, Signal::TSTP | Signal::TTIN | Signal::TTOU);
-            let to = if job_control && new_session { Signal::STOP } else { signal };
-            table.set(signal, Route::Forward(to, target));
+            if job_control && new_session { Signal::STOP } else { signal }
+        };
+        for signal in Signal::all() {
+            table.set(signal, Route::Forward(by_default(signal), target));
         }
         for rule in rules {
-            table.set(rule.from, rule.to.map_or(Route::Drop, |to| Route::Forward(to, target)));
+            let target = rule.target.unwrap_or(target);
+            table.set(
+                rule.from,
+                match rule.to {
+                    To::Unsaid => Route::Forward(by_default(rule.from), target),
+                    To::Nothing => Route::Drop,
+                    To::Signal(to) => Route::Forward(to, target),
+                },
+            );
         }
         table
     }
@@ -158,6 +246,17 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_may_name_a_target() {
+        let rules = "HUP@child,TERM:QUIT@session,USR1:USR2@all,TSTP@all,INT:0@child";
+        let table = table(rules);
+        assert_eq!(table.route(Signal::HUP), Route::Forward(Signal::HUP, Target::Child));
+        assert_eq!(table.route(Signal::TERM), Route::Forward(Signal::QUIT, Target::Session));
+        assert_eq!(table.route(Signal::USR1), Route::Forward(Signal::parse("USR2").unwrap(), Target::All));
+        assert_eq!(table.route(Signal::TSTP), Route::Forward(Signal::STOP, Target::All));
+        assert_eq!(table.route(Signal::INT), Route::Drop);
+    }
+
+    #[test]
     fn the_last_rule_for_a_signal_wins() {
         assert_eq!(table("TERM:0,TERM:INT").route(Signal::TERM), Route::Forward(Signal::INT, Target::Group));
     }
@@ -197,6 +296,17 @@ mod tests {
             "9:15",
             "STOP:TERM",
             "CHLD:TERM",
+            "HUP@",
+            "@child",
+            "HUP@@child",
+            "HUP@child@all",
+            "HUP@kid",
+            "HUP:@child",
+            "HUP@Child",
+            "HUP @child",
+            "HUP@child ",
+            ":3@child",
+            "CHLD@all",
             "17:0",
             "15;3",
             "１５:3",

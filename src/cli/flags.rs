@@ -3,14 +3,17 @@
 #![forbid(unsafe_code)]
 
 use crate::error::ValueError;
-use crate::route::Rule;
+use crate::exit::Remap;
+use crate::period::Period;
+use crate::route::{Rule, Target};
+use crate::signal::Signal;
 
 /// A flag of the command line.
 #[derive(Debug)]
 pub struct Flag {
     /// Its short form.
     pub short: Option<char>,
-    /// Its long form, without the dashes.
+    /// Its long form, without the dashes; empty where there is none.
     pub long: &'static str,
     /// The environment variable that says the same.
     pub variable: Option<&'static str>,
@@ -27,6 +30,8 @@ pub enum Effect {
     Value(&'static str, fn(&mut Draft, &str) -> Result<(), ValueError>),
     /// It is on or off.
     Switch(fn(&mut Draft) -> &mut Option<bool>),
+    /// It is short for another flag with this value.
+    Shorthand(&'static str, fn(&mut Draft)),
     /// Each time it is given adds one.
     Level(fn(&mut Draft) -> &mut Option<u8>),
     /// It prints something, and nothing is run.
@@ -49,6 +54,22 @@ pub struct Draft {
     pub rules: Vec<Rule>,
     /// `--single-child`.
     pub single_child: Option<bool>,
+    /// `--target`.
+    pub target: Option<Target>,
+    /// `--grace`.
+    pub grace: Option<Period>,
+    /// `--kill-after`.
+    pub kill_after: Option<Period>,
+    /// `--linger`.
+    pub linger: Option<bool>,
+    /// Each `--remap-exit`, in their order.
+    pub remap_exit: Vec<Remap>,
+    /// `--parent-death-signal`.
+    pub parent_death_signal: Option<Signal>,
+    /// `--subreaper`, which says what is so in any case.
+    pub subreaper: Option<bool>,
+    /// `--warn-on-reap`.
+    pub warn_on_reap: Option<bool>,
     /// How often `--verbose`.
     pub verbosity: Option<u8>,
 }
@@ -74,6 +95,91 @@ pub const FLAGS: &[Flag] = &[
         variable: Some("SESSION_INIT_SINGLE_CHILD"),
         help: &["make no new session, and send signals to COMMAND's process alone"],
         effect: Effect::Switch(|draft| &mut draft.single_child),
+    },
+    Flag {
+        short: None,
+        long: "target",
+        variable: Some("SESSION_INIT_TARGET"),
+        help: &[
+            "whom a signal reaches where its rule does not say: COMMAND's process",
+            "(child), its process group (group, the default), every descendant in",
+            "its session (session), or all that comes from COMMAND (all)",
+        ],
+        effect: Effect::Value("TARGET", |draft, value| {
+            draft.target = Some(Target::parse(value)?);
+            Ok(())
+        }),
+    },
+    Flag {
+        short: Some('g'),
+        long: "",
+        variable: None,
+        help: &["the same as --target group"],
+        effect: Effect::Shorthand("--target group", |draft| draft.target = Some(Target::Group)),
+    },
+    Flag {
+        short: Some('t'),
+        long: "grace",
+        variable: Some("SESSION_INIT_GRACE"),
+        help: &[
+            "once COMMAND has ended: ask all that is left to end too, wait for it",
+            "at most this long, and kill the rest (5, 1.5s, 500ms, 2m, infinity)",
+        ],
+        effect: Effect::Value("DURATION", |draft, value| {
+            draft.grace = Some(Period::parse(value)?);
+            Ok(())
+        }),
+    },
+    Flag {
+        short: Some('k'),
+        long: "kill-after",
+        variable: Some("SESSION_INIT_KILL_AFTER"),
+        help: &["this long after the first TERM, INT or QUIT: kill everything"],
+        effect: Effect::Value("DURATION", |draft, value| {
+            draft.kill_after = Some(Period::parse(value)?);
+            Ok(())
+        }),
+    },
+    Flag {
+        short: None,
+        long: "linger",
+        variable: Some("SESSION_INIT_LINGER"),
+        help: &["once COMMAND has ended: stay until all that it left has ended by", "itself"],
+        effect: Effect::Switch(|draft| &mut draft.linger),
+    },
+    Flag {
+        short: Some('e'),
+        long: "remap-exit",
+        variable: Some("SESSION_INIT_REMAP_EXIT"),
+        help: &["report exit status CODE as NEW, or as 0; may be repeated"],
+        effect: Effect::Value("CODE[:NEW][,...]", |draft, value| {
+            draft.remap_exit.extend(Remap::parse_list(value)?);
+            Ok(())
+        }),
+    },
+    Flag {
+        short: Some('p'),
+        long: "parent-death-signal",
+        variable: Some("SESSION_INIT_PARENT_DEATH_SIGNAL"),
+        help: &["the signal session-init gets when its own parent dies"],
+        effect: Effect::Value("SIGNAL", |draft, value| {
+            draft.parent_death_signal = Some(Signal::parse(value)?);
+            Ok(())
+        }),
+    },
+    Flag {
+        short: Some('s'),
+        long: "subreaper",
+        variable: None,
+        help: &["accepted and ignored: session-init always is the reaper"],
+        effect: Effect::Switch(|draft| &mut draft.subreaper),
+    },
+    Flag {
+        short: Some('w'),
+        long: "warn-on-reap",
+        variable: Some("SESSION_INIT_WARN_ON_REAP"),
+        help: &["print a line for every orphan that is reaped"],
+        effect: Effect::Switch(|draft| &mut draft.warn_on_reap),
     },
     Flag {
         short: Some('v'),
@@ -109,7 +215,7 @@ mod tests {
             let count = names.len();
             assert_eq!(names.into_iter().collect::<HashSet<_>>().len(), count);
         };
-        distinct(FLAGS.iter().map(|flag| flag.long.to_owned()).collect());
+        distinct(FLAGS.iter().map(|flag| flag.long.to_owned()).filter(|long| !long.is_empty()).collect());
         distinct(FLAGS.iter().filter_map(|flag| flag.short).map(String::from).collect());
         distinct(FLAGS.iter().filter_map(|flag| flag.variable).map(String::from).collect());
     }

@@ -3,19 +3,23 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::OsString;
+use std::time::Duration;
 
 use lexopt::{Arg, Parser};
 
 use super::flags::{Draft, Effect, FLAGS, Flag, Page};
 use crate::error::{UsageError, ValueError};
+use crate::exit::Remap;
 use crate::nearest::nearest;
-use crate::route::{Table, Target};
+use crate::period::Period;
+use crate::route::{Rule, Table, Target};
+use crate::signal::Signal;
 
 /// What to do.
 #[derive(Debug)]
 pub enum Invocation {
     /// Run COMMAND.
-    Run(Config),
+    Run(Box<Config>),
     /// Print a page.
     Print(Page),
 }
@@ -29,6 +33,18 @@ pub struct Config {
     pub table: Table,
     /// COMMAND leads a session of its own.
     pub new_session: bool,
+    /// How long what COMMAND leaves behind may take to end.
+    pub grace: Period,
+    /// How long everything may take to end once COMMAND was asked to.
+    pub kill_after: Option<Duration>,
+    /// Stay until what COMMAND leaves behind has ended.
+    pub linger: bool,
+    /// What is reported for which exit status.
+    pub remap_exit: Vec<Remap>,
+    /// The signal that session-init gets when its parent dies.
+    pub parent_death_signal: Option<Signal>,
+    /// Print a line for every orphan reaped.
+    pub warn_on_reap: bool,
     /// How often `-v` was given.
     pub verbosity: u8,
 }
@@ -57,10 +73,33 @@ pub fn parse(
     let is = |name, value| variable(name).is_some_and(|found| found == value);
     let single_child = given.single_child.or(inherited.single_child).unwrap_or_else(|| is("DUMB_INIT_SETSID", "0"));
     let verbosity = given.verbosity.or(inherited.verbosity).unwrap_or_else(|| u8::from(is("DUMB_INIT_DEBUG", "1")));
+    let on = |given: Option<bool>, inherited: Option<bool>| given.or(inherited).unwrap_or(false);
     let rules = [inherited.rules, given.rules].concat();
-    let target = if single_child { Target::Child } else { Target::Group };
-    let table = Table::new(target, !single_child, &rules);
-    Ok(Invocation::Run(Config { command, table, new_session: !single_child, verbosity }))
+    let target = given.target.or(inherited.target);
+    let mut targets = target.into_iter().chain(rules.iter().filter_map(Rule::target));
+    if let Some(target) = targets.find(|target| single_child && target.needs_session()) {
+        return Err(UsageError::TargetNeedsSession(target));
+    }
+    let target = target.unwrap_or(if single_child { Target::Child } else { Target::Group });
+    let config = Config {
+        command,
+        table: Table::new(target, !single_child, &rules),
+        new_session: !single_child,
+        grace: given.grace.or(inherited.grace).unwrap_or(Period::Zero),
+        kill_after: match given.kill_after.or(inherited.kill_after) {
+            Some(Period::Finite(period)) => Some(period),
+            Some(Period::Zero | Period::Infinite) | None => None,
+        },
+        linger: on(given.linger, inherited.linger),
+        remap_exit: [inherited.remap_exit, given.remap_exit].concat(),
+        parent_death_signal: given.parent_death_signal.or(inherited.parent_death_signal),
+        warn_on_reap: on(given.warn_on_reap, inherited.warn_on_reap),
+        verbosity,
+    };
+    if config.linger && config.grace != Period::Zero {
+        return Err(UsageError::GraceAndLinger);
+    }
+    Ok(Invocation::Run(Box::new(config)))
 }
 
 enum CommandLine {
@@ -93,6 +132,7 @@ fn command_line(arguments: impl IntoIterator<Item = OsString>, draft: &mut Draft
         match &flag.effect {
             Effect::Print(page) => return Ok(CommandLine::Print(*page)),
             Effect::Switch(switch) => *switch(draft) = Some(true),
+            Effect::Shorthand(_, set) => set(draft),
             Effect::Level(level) => {
                 let level = level(draft);
                 *level = Some(level.unwrap_or(0).saturating_add(1));
@@ -112,10 +152,10 @@ fn short(letter: char) -> Result<&'static Flag, UsageError> {
 
 /// The flag of this name, or the only one whose name begins with it.
 fn long(name: &str) -> Result<&'static Flag, UsageError> {
-    if let Some(flag) = FLAGS.iter().find(|flag| flag.long == name) {
+    if let Some(flag) = FLAGS.iter().find(|flag| !name.is_empty() && flag.long == name) {
         return Ok(flag);
     }
-    let longer: Vec<&Flag> = FLAGS.iter().filter(|flag| flag.long.starts_with(name)).collect();
+    let longer: Vec<&Flag> = FLAGS.iter().filter(|flag| !name.is_empty() && flag.long.starts_with(name)).collect();
     match longer.as_slice() {
         [flag] => Ok(flag),
         [] => Err(UsageError::UnknownOption {
@@ -146,7 +186,7 @@ fn environment(variable: impl Fn(&str) -> Option<OsString>) -> Result<Draft, Usa
                 let number = number.map_or_else(|| on_or_off(&value).map(u8::from), Ok);
                 number.map(|number| *level(&mut draft) = Some(number))
             }
-            Effect::Print(_) => Ok(()),
+            Effect::Print(_) | Effect::Shorthand(..) => Ok(()),
         };
         result.map_err(|error| UsageError::Value { origin: name.to_owned(), error })?;
     }
@@ -165,7 +205,6 @@ fn on_or_off(word: &str) -> Result<bool, ValueError> {
 mod tests {
     use super::*;
     use crate::route::Route;
-    use crate::signal::Signal;
     use proptest::prelude::*;
 
     fn with(variables: &[(&str, &str)], arguments: &[&str]) -> Result<Invocation, String> {
@@ -176,7 +215,7 @@ mod tests {
 
     fn config(variables: &[(&str, &str)], arguments: &[&str]) -> Config {
         match with(variables, arguments) {
-            Ok(Invocation::Run(config)) => config,
+            Ok(Invocation::Run(config)) => *config,
             other => panic!("{arguments:?}: {other:?}"),
         }
     }
@@ -244,6 +283,44 @@ mod tests {
         assert_eq!(message(&["--single-child=1", "x"]), "option '--single-child' takes no value");
         assert_eq!(message(&["-rTREM:3", "x"]), "-r: no signal is named 'TREM', did you mean TERM?");
         assert!(message(&["-r", "--", "x"]).starts_with("-r: '--' is not a rule"));
+    }
+
+    #[test]
+    fn the_flags_of_tini_are_taken() {
+        let config = config(&[], &["-s", "-g", "-w", "-e", "143", "-e1:2", "-p", "TERM", "-vvv", "x"]);
+        assert_eq!(config.parent_death_signal, Some(Signal::TERM));
+        assert_eq!(config.remap_exit.len(), 2);
+        assert!(config.warn_on_reap && config.new_session);
+    }
+
+    #[test]
+    fn how_it_ends_is_set_by_options_and_variables() {
+        let variables =
+            [("SESSION_INIT_GRACE", "5"), ("SESSION_INIT_REMAP_EXIT", "1,143:2"), ("SESSION_INIT_KILL_AFTER", "0")];
+        let from_environment = config(&variables, &["x"]);
+        assert_eq!(from_environment.grace, Period::Finite(Duration::from_secs(5)));
+        assert_eq!(Remap::apply(&from_environment.remap_exit, 143), 2);
+        assert_eq!(from_environment.kill_after, None);
+        let overruled = config(&variables, &["--grace=0", "-k", "9", "-e143:7", "--linger", "x"]);
+        assert_eq!((overruled.grace, overruled.kill_after), (Period::Zero, Some(Duration::from_secs(9))));
+        assert_eq!(Remap::apply(&overruled.remap_exit, 143), 7);
+        assert!(overruled.linger);
+    }
+
+    #[test]
+    fn what_contradicts_is_refused_with_the_reason() {
+        for arguments in [
+            &["-c", "-g", "x"][..],
+            &["-c", "--target", "session", "x"],
+            &["-c", "-r", "HUP@group", "x"],
+            &["-c", "-r", "TERM:QUIT@session", "x"],
+        ] {
+            assert!(message(arguments).contains("contradicts --single-child"), "{arguments:?}");
+        }
+        assert!(with(&[("SESSION_INIT_TARGET", "group")], &["-c", "x"]).is_err());
+        assert!(with(&[("DUMB_INIT_SETSID", "0")], &["-g", "x"]).is_err());
+        assert!(message(&["--linger", "-t5", "x"]).contains("--grace contradicts --linger"));
+        assert!(with(&[], &["-c", "--target", "all", "-rHUP@child", "x"]).is_ok());
     }
 
     #[test]

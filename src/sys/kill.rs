@@ -3,7 +3,7 @@
 //! `nix::sys::signal::kill` knows no real-time signal. The minus sign of a group's id stands in this file alone.
 
 use nix::errno::Errno;
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpid};
 
 use super::check;
 use crate::signal::Signal;
@@ -24,6 +24,21 @@ pub(crate) fn process(pid: Pid, signal: Signal) -> Result<(), Errno> {
 /// `ESRCH` where the group has no process, `EPERM` where none of them may be signalled (kill(2)).
 pub(crate) fn group(leader: Pid, signal: Signal) -> Result<(), Errno> {
     kill(leader.as_raw().wrapping_neg(), signal)
+}
+
+/// Sends a signal to every process but session-init, which is PID 1 of its namespace. None that forks meanwhile is missed.
+///
+/// # Errors
+///
+/// `ESRCH` where there is no other process, `EPERM` where none of them may be signalled (kill(2)).
+pub(crate) fn everyone(signal: Signal) -> Result<(), Errno> {
+    // Where it is not PID 1, "everyone" is the whole machine.
+    if getpid().as_raw() != 1 {
+        return Err(Errno::EPERM);
+    }
+    // SAFETY: the call takes two numbers.
+    let result = unsafe { libc::kill(-1, signal.number().into()) };
+    check(result.into()).map(drop)
 }
 
 fn kill(id: libc::pid_t, signal: Signal) -> Result<(), Errno> {

@@ -7,6 +7,8 @@
 pub(crate) mod arguments;
 pub(crate) mod descriptors;
 pub(crate) mod kill;
+pub(crate) mod process;
+pub(crate) mod procfs;
 pub(crate) mod signals;
 pub(crate) mod spawn;
 pub(crate) mod terminal;

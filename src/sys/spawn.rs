@@ -5,11 +5,12 @@
 //! it to exec or to end (vfork(2)); an error of exec comes back through that memory.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::io::Write;
 use std::mem::MaybeUninit;
 use std::ptr;
 
 use nix::errno::Errno;
-use nix::unistd::{Pid, setsid};
+use nix::unistd::{Pid, getpid, setsid};
 
 use super::signals::{self, Disposition, SignalSet};
 use super::terminal::Terminal;
@@ -50,10 +51,11 @@ pub(crate) enum SpawnError {
 pub(crate) fn spawn(files: &[CString], arguments: &[CString], setup: &Setup) -> Result<Pid, SpawnError> {
     let arguments: Vec<*const c_char> =
         arguments.iter().map(|argument| argument.as_ptr()).chain([ptr::null()]).collect();
+    let mut environment = Environment::new();
     let mut failure = None;
     let child = in_vforked_child(&mut || {
         prepare(setup);
-        failure = Some(exec_first(files, &arguments));
+        failure = Some(exec_first(files, &arguments, environment.of_this_process()));
         if let Some(terminal) = &setup.terminal {
             terminal.release();
         }
@@ -85,10 +87,10 @@ fn prepare(setup: &Setup) {
 }
 
 /// In the child: tries each file as execvp(3) does. Returns only if none could be executed.
-fn exec_first(files: &[CString], arguments: &[*const c_char]) -> SpawnError {
+fn exec_first(files: &[CString], arguments: &[*const c_char], environment: *const *const c_char) -> SpawnError {
     let mut answer = SpawnError::Exec { error: Errno::ENOENT, file: 0 };
     for (index, file) in files.iter().enumerate() {
-        let error = exec(file, arguments);
+        let error = exec(file, arguments, environment);
         match error {
             // Not here; the next directory may have it.
             Errno::ENOENT | Errno::ENOTDIR | Errno::ENODEV | Errno::ESTALE | Errno::ETIMEDOUT => {}
@@ -103,15 +105,68 @@ fn exec_first(files: &[CString], arguments: &[*const c_char]) -> SpawnError {
     answer
 }
 
-fn exec(file: &CStr, arguments: &[*const c_char]) -> Errno {
+fn exec(file: &CStr, arguments: &[*const c_char], environment: *const *const c_char) -> Errno {
+    // SAFETY: the file's name ends with a zero byte, and both arrays hold pointers to such strings and end with null.
+    let _ = unsafe { libc::execve(file.as_ptr(), arguments.as_ptr(), environment) };
+    Errno::last()
+}
+
+/// COMMAND's environment: session-init's own, but for `LISTEN_PID` where it names session-init (`sd_listen_fds(3)`), since
+/// the sockets are COMMAND's.
+struct Environment {
+    /// A copy of the array, if something in it has to change, and the place of what has to.
+    changed: Option<(Vec<*const c_char>, usize)>,
+    listen_pid: [u8; 32],
+}
+
+impl Environment {
+    const LISTEN_PID: &[u8] = b"LISTEN_PID=";
+
+    fn new() -> Self {
+        let own = getpid().to_string();
+        let names_us = std::env::var_os("LISTEN_PID").is_some_and(|pid| pid == own.as_str());
+        let changed = names_us.then(|| {
+            let variables: Vec<*const c_char> = inherited().collect();
+            let place = variables.iter().position(|variable| {
+                // SAFETY: each pointer is to a string of the environment, which ends with a zero byte and stays.
+                let variable = unsafe { CStr::from_ptr(*variable) };
+                variable.to_bytes().starts_with(Self::LISTEN_PID)
+            });
+            (variables.into_iter().chain([ptr::null()]).collect(), place.unwrap_or(usize::MAX))
+        });
+        Self { changed, listen_pid: [0; 32] }
+    }
+
+    /// In the child, whose pid nobody knew before.
+    fn of_this_process(&mut self) -> *const *const c_char {
+        let Some((variables, place)) = &mut self.changed else { return environment_pointer() };
+        let mut text = &mut self.listen_pid[..];
+        let _ = text.write_all(Self::LISTEN_PID);
+        let _ = write!(text, "{}", getpid());
+        if let Some(place) = variables.get_mut(*place) {
+            *place = self.listen_pid.as_ptr().cast();
+        }
+        variables.as_ptr()
+    }
+}
+
+fn environment_pointer() -> *const *const c_char {
     unsafe extern "C" {
         static environ: *const *const c_char;
     }
     // SAFETY: session-init has one thread and never changes its environment.
-    let environment = unsafe { environ };
-    // SAFETY: the file's name ends with a zero byte, and both arrays hold pointers to such strings and end with null.
-    let _ = unsafe { libc::execve(file.as_ptr(), arguments.as_ptr(), environment) };
-    Errno::last()
+    unsafe { environ }
+}
+
+/// The strings of the environment.
+fn inherited() -> impl Iterator<Item = *const c_char> {
+    (0..).map_while(|index| {
+        // SAFETY: the array ends with a null pointer, and `map_while` stops there.
+        let place = unsafe { environment_pointer().add(index) };
+        // SAFETY: as above.
+        let variable = unsafe { place.read() };
+        (!variable.is_null()).then_some(variable)
+    })
 }
 
 /// Enough for the child's few calls.

@@ -1,0 +1,246 @@
+//! Reaching the processes that a [`Target`] stands for, and leaving none of them.
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::unistd::Pid;
+
+use crate::exit::Ended;
+use crate::log::Log;
+use crate::route::Target;
+use crate::signal::Signal;
+use crate::sys::signals::SignalSet;
+use crate::sys::wait::{Child, Seen, State};
+use crate::sys::{kill, procfs, signals, wait};
+
+/// How long killed processes may take to end; the kernel cannot end one that waits for a dead disk or network.
+const KILLING: Duration = Duration::from_secs(2);
+/// After so long without news of a killed process, session-init looks once more for some that were missed.
+const QUIET: Duration = Duration::from_millis(20);
+
+/// COMMAND and everything that comes from it.
+pub(crate) struct Reach<'log> {
+    command: Pid,
+    new_session: bool,
+    is_pid_1: bool,
+    command_reaped: bool,
+    log: &'log Log,
+    /// The targets of which it was said already that they may not be signalled.
+    denied: Vec<Target>,
+}
+
+/// What came of sending a signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sent {
+    To(Reached),
+    /// There is no such process any more.
+    Gone(Reached),
+    Denied(Reached),
+}
+
+/// Whom a signal was meant to reach, in words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reached {
+    Process(Pid),
+    Group(Pid),
+    Session(Pid, usize),
+    Descendants(usize),
+    Everybody,
+}
+
+impl fmt::Display for Reached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Process(pid) => write!(f, "process {pid}"),
+            Self::Group(pid) => write!(f, "group {pid}"),
+            Self::Session(pid, count) => write!(f, "session {pid} ({count} processes)"),
+            Self::Descendants(count) => write!(f, "all {count} descendants"),
+            Self::Everybody => f.write_str("all processes"),
+        }
+    }
+}
+
+impl<'log> Reach<'log> {
+    pub(crate) fn new(command: Pid, new_session: bool, is_pid_1: bool, log: &'log Log) -> Self {
+        Self { command, new_session, is_pid_1, command_reaped: false, log, denied: Vec::new() }
+    }
+
+    pub(crate) fn command(&self) -> Pid {
+        self.command
+    }
+
+    pub(crate) fn command_reaped(&self) -> bool {
+        self.command_reaped
+    }
+
+    pub(crate) fn reap_command(&mut self) {
+        let _ = wait::reap(self.command);
+        self.command_reaped = true;
+    }
+
+    pub(crate) fn command_is_stopped(&self) -> bool {
+        !self.command_reaped && wait::is_stopped(self.command)
+    }
+
+    /// Sends the signal. What may not be signalled is reported, once for each target.
+    pub(crate) fn send(&mut self, signal: Signal, target: Target) -> Sent {
+        let (result, reached) = self.try_to_send(signal, target);
+        match result {
+            Ok(()) => Sent::To(reached),
+            Err(Errno::ESRCH) => Sent::Gone(reached),
+            Err(error) => {
+                if !self.denied.contains(&target) {
+                    self.denied.push(target);
+                    self.log.say(format_args!("cannot send {signal} to {reached}: {}", error.desc()));
+                }
+                Sent::Denied(reached)
+            }
+        }
+    }
+
+    fn try_to_send(&self, signal: Signal, target: Target) -> (Result<(), Errno>, Reached) {
+        let command = self.command;
+        match target {
+            Target::All if self.is_pid_1 => (kill::everyone(signal), Reached::Everybody),
+            Target::Session if procfs::is_usable() => {
+                let (result, count) = send_to_descendants(signal, Some(command));
+                (result, Reached::Session(command, count))
+            }
+            Target::All if procfs::is_usable() => {
+                let (result, count) = send_to_descendants(signal, None);
+                (result, Reached::Descendants(count))
+            }
+            // A reaped pid may be anybody's.
+            _ if self.command_reaped => (Err(Errno::ESRCH), Reached::Process(command)),
+            Target::Child => (kill::process(command, signal), Reached::Process(command)),
+            // Nothing is known of the others where /proc is missing.
+            Target::Group | Target::Session | Target::All if self.new_session => {
+                (kill::group(command, signal), Reached::Group(command))
+            }
+            Target::Group | Target::Session | Target::All => {
+                (kill::process(command, signal), Reached::Process(command))
+            }
+        }
+    }
+
+    /// Kills everything and reaps it. The answer is how COMMAND ended, if it had not been reaped before.
+    pub(crate) fn kill_all(&mut self) -> Option<Ended> {
+        let start = Instant::now();
+        let mut ended = None;
+        while start.elapsed() < KILLING {
+            self.kill_once();
+            loop {
+                match self.reap_all() {
+                    Reaped::Everything(command) => return ended.or(command),
+                    Reaped::Some(command) => ended = ended.or(command),
+                }
+                let child = SignalSet::of(&[Signal::CHLD]);
+                if signals::wait(child, Some(QUIET)).is_none() || start.elapsed() >= KILLING {
+                    break;
+                }
+            }
+        }
+        let left = living();
+        if left.is_empty() {
+            self.log.say(format_args!("some processes could not be killed"));
+        } else {
+            self.log.say(format_args!("{} could not be killed: {}", Count(left.len()), Names(&left)));
+        }
+        ended
+    }
+
+    fn kill_once(&self) {
+        if self.is_pid_1 {
+            let _ = kill::everyone(Signal::KILL);
+            return;
+        }
+        if !self.command_reaped {
+            let kill = if self.new_session { kill::group } else { kill::process };
+            let _ = kill(self.command, Signal::KILL);
+        }
+        if procfs::is_usable() {
+            // What is stopped cannot fork away from the signal that ends it.
+            let _ = send_to_descendants(Signal::STOP, None);
+            let _ = send_to_descendants(Signal::KILL, None);
+        }
+    }
+
+    fn reap_all(&mut self) -> Reaped {
+        let mut command = None;
+        loop {
+            match wait::look() {
+                Seen::Child(Child { pid, state }) => {
+                    if let State::Ended(ended) = state
+                        && pid == self.command
+                    {
+                        self.command_reaped = true;
+                        command = Some(ended);
+                    }
+                    let _ = wait::reap(pid);
+                }
+                Seen::Nothing => return Reaped::Some(command),
+                Seen::NoChildren => return Reaped::Everything(command),
+            }
+        }
+    }
+}
+
+/// The living descendants and their names, where /proc tells.
+pub(crate) fn living() -> Vec<(Pid, String)> {
+    let mut living = Vec::new();
+    if procfs::is_usable() {
+        procfs::for_each_descendant(|one| living.push((one.pid, one.stat.name.clone())));
+    }
+    living
+}
+
+/// What [`Reach::reap_all`] left, and how COMMAND ended if it was among what was reaped.
+enum Reaped {
+    Everything(Option<Ended>),
+    Some(Option<Ended>),
+}
+
+/// Sends a signal to every descendant, or to those in one session, and counts them.
+fn send_to_descendants(signal: Signal, session: Option<Pid>) -> (Result<(), Errno>, usize) {
+    let (mut count, mut result) = (0_usize, Err(Errno::ESRCH));
+    procfs::for_each_descendant(|descendant| {
+        if session.is_some_and(|session| descendant.stat.session != session.as_raw()) {
+            return;
+        }
+        match descendant.send(signal) {
+            Ok(()) => count = count.saturating_add(1),
+            Err(Errno::ESRCH) => return,
+            Err(error) => result = Err(error),
+        }
+        // One that may not be signalled is worth telling, however many others were.
+        if result == Err(Errno::ESRCH) {
+            result = Ok(());
+        }
+    });
+    (result, count)
+}
+
+/// `1 process`, `2 processes`.
+pub(crate) struct Count(pub(crate) usize);
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} process{}", self.0, if self.0 == 1 { "" } else { "es" })
+    }
+}
+
+/// `17 (sleep), 21 (node)`.
+pub(crate) struct Names<'list>(pub(crate) &'list [(Pid, String)]);
+
+impl fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (pid, name)) in self.0.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{pid} ({name})")?;
+        }
+        Ok(())
+    }
+}

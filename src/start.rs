@@ -1,0 +1,103 @@
+//! Starting COMMAND.
+
+#![forbid(unsafe_code)]
+
+use std::env::var_os;
+use std::ffi::{CString, OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::sys::prctl::set_child_subreaper;
+use nix::unistd::{AccessFlags, Pid, access, faccessat};
+
+use crate::cli::parse::Config;
+use crate::error::StartError;
+use crate::log::Log;
+use crate::lookup;
+use crate::signal::Signal;
+use crate::sys::signals::{Disposition, SignalSet};
+use crate::sys::spawn::{Setup, SpawnError, spawn};
+use crate::sys::terminal::{self, GivenUp, Terminal};
+use crate::sys::{process, signals};
+
+/// Starts COMMAND; `mask` is the signal mask that it gets.
+///
+/// # Errors
+///
+/// [`StartError`], when COMMAND has not been started. What can be done without is only reported.
+pub(crate) fn start(config: &Config, is_pid_1: bool, mask: SignalSet, log: &Log) -> Result<Pid, StartError> {
+    // Where SIGCHLD is ignored, children vanish unseen (wait(2)).
+    let child_disposition =
+        signals::set_disposition(Signal::CHLD, Disposition::Default).map_err(StartError::Disposition)?;
+    if !is_pid_1 && let Err(error) = set_child_subreaper(true) {
+        log.explain(format_args!("orphans go to PID 1: no subreaper: {}", error.desc()));
+    }
+    if let Some(signal) = config.parent_death_signal
+        && let Err(error) = process::set_parent_death_signal(signal)
+    {
+        log.explain(format_args!("no signal will tell of the parent's death: {}", error.desc()));
+    }
+    let terminal = if config.new_session { give_up_terminal(log) } else { None };
+    let setup = Setup { new_session: config.new_session, terminal, child_disposition, mask };
+
+    let name = config.command.first().map_or(OsStr::new(""), OsString::as_os_str);
+    let mut files = lookup::files(name, var_os("PATH").as_deref());
+    // Looked up here, where every signal is blocked: the child is not to be stopped half-way between two attempts.
+    if let Some(first) = files.iter().position(is_executable) {
+        files.drain(..first);
+    }
+    let arguments: Vec<CString> = config.command.iter().map(|argument| lookup::c_string(argument.as_bytes())).collect();
+    let command = spawn_or_interpret(&files, &arguments, &setup).map_err(|error| explain(name, &files, error))?;
+    let place = if config.new_session { "its own session" } else { "this session" };
+    log.explain(format_args!("started {} as pid {command} in {place}", name.display()));
+    Ok(command)
+}
+
+fn give_up_terminal(log: &Log) -> Option<Terminal> {
+    match terminal::give_up() {
+        GivenUp::Yes(terminal) => {
+            log.explain(format_args!("handing the terminal over to COMMAND's session"));
+            Some(terminal)
+        }
+        GivenUp::NotOurs => None,
+        GivenUp::Failed(error) => {
+            log.explain(format_args!("keeping the terminal: {}", error.desc()));
+            None
+        }
+    }
+}
+
+/// Spawns COMMAND; a file that is executable and of no known format is taken for a script without a `#!` line, as a
+/// shell takes it.
+fn spawn_or_interpret(files: &[CString], arguments: &[CString], setup: &Setup) -> Result<Pid, SpawnError> {
+    match spawn(files, arguments, setup) {
+        Err(SpawnError::Exec { error: Errno::ENOEXEC, file }) => {
+            let shell = c"/bin/sh".to_owned();
+            let script = files.get(file).cloned().unwrap_or_default();
+            let rest = arguments.iter().skip(1).cloned();
+            let arguments: Vec<CString> = [shell.clone(), script].into_iter().chain(rest).collect();
+            spawn(&[shell], &arguments, setup)
+        }
+        result => result,
+    }
+}
+
+fn is_executable(file: &CString) -> bool {
+    faccessat(AT_FDCWD, file.as_c_str(), AccessFlags::X_OK, AtFlags::AT_EACCESS).is_ok()
+}
+
+/// Says why COMMAND did not start.
+fn explain(name: &OsStr, files: &[CString], error: SpawnError) -> StartError {
+    let command = name.display().to_string();
+    match error {
+        SpawnError::Clone(error) => StartError::Clone(error),
+        // The same error where the file is missing and where the program is that its first line or its header names.
+        SpawnError::Exec { error: Errno::ENOENT, .. } => {
+            let exists =
+                !name.is_empty() && files.iter().any(|file| access(file.as_c_str(), AccessFlags::F_OK).is_ok());
+            if exists { StartError::NoInterpreter { command } } else { StartError::NotFound { command } }
+        }
+        SpawnError::Exec { error, .. } => StartError::NotRunnable { command, error },
+    }
+}

@@ -1,0 +1,79 @@
+//! One process as `/proc/PID/stat` describes it (`proc_pid_stat(5)`).
+
+#![forbid(unsafe_code)]
+
+/// What session-init wants to know about a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stat {
+    /// The name of its executable, at most 15 bytes of it.
+    pub name: String,
+    /// It has ended, and so have all of its threads.
+    pub is_zombie: bool,
+    /// The pid of its parent.
+    pub parent: i32,
+    /// The id of its session.
+    pub session: i32,
+    /// When it started, in ticks since the machine did. With the pid this names one process of all times.
+    pub started: u64,
+}
+
+impl Stat {
+    /// Reads the contents of the file. The name may hold anything, spaces and parentheses included, so what follows it is
+    /// what follows the last `)`.
+    #[must_use]
+    pub fn parse(contents: &[u8]) -> Option<Self> {
+        let open = contents.iter().position(|byte| *byte == b'(')?;
+        let close = contents.iter().rposition(|byte| *byte == b')')?;
+        let name = contents.get(open.checked_add(1)?..close)?;
+        let rest = std::str::from_utf8(contents.get(close.checked_add(1)?..)?).ok()?;
+        // The first field here is the third of the file: the state.
+        let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+        let threads: u32 = fields.get(17)?.parse().ok()?;
+        Some(Self {
+            name: String::from_utf8_lossy(name).into_owned(),
+            // The first thread may end before the others; the process then only looks like a zombie.
+            is_zombie: matches!(*fields.first()?, "Z" | "X") && threads <= 1,
+            parent: fields.get(1)?.parse().ok()?,
+            session: fields.get(3)?.parse().ok()?,
+            started: fields.get(19)?.parse().ok()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const REST: &str = "S 12 7 5 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 3542 2940928 188 1 1 1 0 0 0 0 0 0 0";
+
+    #[test]
+    fn a_name_may_hold_anything() {
+        for name in ["sh", "a b", "a) S 1 1 1 (b", ")", "", "((", "\n"] {
+            let stat = Stat::parse(format!("17 ({name}) {REST}\n").as_bytes());
+            let expected = Stat { name: name.to_owned(), is_zombie: false, parent: 12, session: 5, started: 3542 };
+            assert_eq!(stat, Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_zombie_has_no_other_thread() {
+        let zombie = |rest: &str| Stat::parse(format!("17 (x) {rest}").as_bytes()).map(|stat| stat.is_zombie);
+        assert_eq!(zombie(&REST.replacen('S', "Z", 1)), Some(true));
+        assert_eq!(zombie(&REST.replacen('S', "Z", 1).replace(" 20 0 1 ", " 20 0 2 ")), Some(false));
+        assert_eq!(zombie(REST), Some(false));
+    }
+
+    #[test]
+    fn this_very_process_can_be_read() {
+        let stat = std::fs::read("/proc/self/stat").ok().and_then(|contents| Stat::parse(&contents));
+        assert_eq!(stat.map(|stat| stat.parent), i32::try_from(std::os::unix::process::parent_id()).ok());
+    }
+
+    proptest! {
+        #[test]
+        fn no_contents_make_the_parser_panic(contents in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Stat::parse(&contents);
+        }
+    }
+}
