@@ -1,0 +1,63 @@
+# What the README names, spelled out. Cargo knows what is up to date, so most of this is never a file.
+
+CARGO ?= cargo
+INSTALL ?= install
+CARGO_TARGET_DIR ?= target
+
+prefix ?= /usr/local
+bindir ?= $(prefix)/bin
+
+# What `make install` puts in place. `make install BINARY=target/static/session-init` takes the static one: never by itself,
+# because what is installed should not depend on what was built here some day.
+BINARY ?= $(CARGO_TARGET_DIR)/release/session-init
+
+# What `make run` shows: one TERM, sent on as QUIT to a whole pipeline.
+ARGS ?= -v --rewrite 15:3 -- sh -c 'trap "echo got QUIT; exit 0" QUIT; (sleep 1; kill -TERM $$PPID) & sleep 60 | cat'
+
+.PHONY: all run test test-suite check static install uninstall clean help
+
+all: ## build target/release/session-init
+	$(CARGO) build --release
+
+run: ## build and run the README's first command, or ARGS='...'
+	$(CARGO) run --release -- $(ARGS)
+
+# The suite comes last, so that the last lines are the summary of the tests that start session-init.
+test: ## run every test; as root on Debian, first install what they use
+	.ci/packages
+	$(CARGO) test --lib --examples
+	$(CARGO) test --doc
+	$(CARGO) test --test suite
+
+test-suite: ## run the suite alone, against SESSION_INIT_BIN where that is set
+	.ci/packages
+	$(CARGO) test --test suite
+
+check: ## check format, lints and documentation
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --document-private-items
+
+static: ## build target/static/session-init, which needs no libc
+	.ci/static
+
+# No prerequisites: what is there is taken as it is, so that `sudo make install` after `make` needs no Cargo.
+$(CARGO_TARGET_DIR)/release/session-init:
+	$(CARGO) build --release
+
+target/static/session-init:
+	.ci/static
+
+install: $(BINARY) ## install BINARY (DESTDIR, prefix, bindir)
+	$(INSTALL) -d '$(DESTDIR)$(bindir)'
+	$(INSTALL) -m 755 '$(BINARY)' '$(DESTDIR)$(bindir)/session-init'
+
+uninstall: ## remove what install has put there
+	rm -f '$(DESTDIR)$(bindir)/session-init'
+
+clean: ## remove everything built
+	$(CARGO) clean
+	rm -rf target/static target/static-build
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
