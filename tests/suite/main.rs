@@ -1,2 +1,53 @@
-//! placeholder
-fn main() {}
+//! The suite: real processes, signals, namespaces and terminals.
+//!
+//! A module is a promise, a test is a sentence about it, and its body reads as one too:
+//!
+//! ```text
+//! Init::new().rewrite("15:3").sh("trap 'echo got QUIT; exit 3' QUIT; echo ready; while :; do sleep 1; done")
+//!     .wait_for("ready").send(TERM).wait_for("got QUIT").expect_exit(3).nothing_left();
+//! ```
+//!
+//! [`Init`](support::Init) says what is started and in what surroundings, [`Running`](support::Running) what is done to
+//! it, [`Ended`](support::Ended) what must be so in the end. COMMAND is a shell script, or a [role](roles) that this very
+//! binary plays. What a test needs and the machine lacks is named, and the test is listed as ignored.
+
+mod compatibility;
+mod exec_failures;
+mod forwarding;
+mod pid_1;
+mod reaping;
+mod roles;
+mod start;
+mod support;
+mod teardown;
+mod terminals;
+mod transparency;
+mod usage;
+
+use std::process::ExitCode;
+
+use libtest_mimic::Arguments;
+use support::test::trial;
+
+fn main() -> ExitCode {
+    let mut words = std::env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == roles::WORD) {
+        roles::play(words.collect());
+    }
+    let modules = [
+        compatibility::TESTS,
+        exec_failures::TESTS,
+        forwarding::TESTS,
+        pid_1::TESTS,
+        reaping::TESTS,
+        start::TESTS,
+        teardown::TESTS,
+        terminals::TESTS,
+        transparency::TESTS,
+        usage::TESTS,
+    ];
+    let trials = modules.into_iter().flatten().map(trial).chain(compatibility::trials()).collect();
+    let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
+    support::scratch::remove();
+    conclusion.exit_code()
+}

@@ -1,0 +1,243 @@
+//! The roles that this binary plays as COMMAND, or below it: small programs that do one thing and say so.
+//!
+//! Each prints `ready` with its pid once a signal finds it as it is to be found.
+
+use std::ffi::OsString;
+use std::fmt::Arguments;
+use std::fs;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
+
+use crate::support::process;
+use crate::support::signal::{KILL, STOP, Signal, SignalSet, TERM};
+use crate::support::sys::{self, Fork};
+
+/// The first argument of this binary when it plays a role.
+pub(crate) const WORD: &str = "role";
+
+/// Plays a role and ends.
+pub(crate) fn play(words: Vec<OsString>) -> ! {
+    let words: Vec<String> = words.iter().map(|word| String::from_utf8_lossy(word.as_bytes()).into_owned()).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["listen"] => listen(&[]),
+        ["listen", ends @ ..] => listen(ends),
+        ["count"] => count(),
+        ["die", signal] => die(Signal::named(signal)),
+        ["exit", status] => sys::exit_now(number(status)),
+        ["report"] => report(),
+        ["words", ..] => print_words(),
+        ["orphans", count] => orphans(number(count)),
+        ["orphan-dying-by", signal] => orphan_dying_by(Signal::named(signal)),
+        ["traced-orphan"] => traced_orphan(),
+        ["daemon", "saving", file, "after", milliseconds] => daemon_saving(file, number(milliseconds)),
+        ["tree", count] => tree(number(count)),
+        ["runaway"] => runaway(),
+        ["deaf"] => deaf(),
+        _ => panic!("there is no role {words:?}"),
+    }
+    sys::exit_now(0);
+}
+
+fn number(word: &str) -> i32 {
+    word.parse().unwrap_or_else(|_| panic!("{word} is no number"))
+}
+
+/// A line, written in one piece so that lines of several processes do not mix.
+fn say(line: Arguments<'_>) {
+    let _ = std::io::stdout().write_all(format!("{line}\n").as_bytes());
+    let _ = std::io::stdout().flush();
+}
+
+/// Says `got NAME` for each signal; ends at TERM, or at the last one of those named, having seen them in this order.
+fn listen(ends: &[&str]) {
+    let ends: Vec<Signal> =
+        if ends.is_empty() { vec![TERM] } else { ends.iter().map(|name| Signal::named(name)).collect() };
+    let _ = sys::set_blocked(SignalSet::ALL);
+    say(format_args!("ready {}", sys::pid()));
+    let mut left = ends.as_slice();
+    while let [next, rest @ ..] = left {
+        let Some(taken) = sys::take_signal(SignalSet::ALL, None) else { continue };
+        say(format_args!("got {}", taken.signal));
+        if taken.signal == *next {
+            left = rest;
+        }
+    }
+}
+
+/// Counts signals until TERM comes, then says `NAME times` for each. TERM waits until the others have been taken.
+fn count() {
+    let _ = sys::set_blocked(SignalSet::ALL);
+    say(format_args!("ready {}", sys::pid()));
+    let mut counts = [0_usize; 65];
+    while let Some(taken) = sys::take_signal(SignalSet::ALL, None) {
+        counts[usize::try_from(taken.signal.as_raw()).unwrap()] += 1;
+        if taken.signal == TERM {
+            break;
+        }
+    }
+    // What a real-time signal's number puts behind TERM.
+    while let Some(taken) = sys::take_signal(SignalSet::ALL, Some(Duration::ZERO)) {
+        counts[usize::try_from(taken.signal.as_raw()).unwrap()] += 1;
+    }
+    for signal in Signal::all() {
+        let count = counts[usize::try_from(signal.as_raw()).unwrap()];
+        if count != 0 {
+            say(format_args!("{signal} {count}"));
+        }
+    }
+    say(format_args!("counted"));
+}
+
+fn die(signal: Signal) {
+    sys::die_by(signal);
+    // A signal that ends nobody.
+    say(format_args!("survived {signal}"));
+}
+
+/// What it was started with.
+fn report() {
+    let own = process::stat(sys::pid()).expect("/proc is there");
+    say(format_args!("blocked: {}", sys::blocked()));
+    say(format_args!("pending: {}", sys::pending()));
+    say(format_args!("ignored: {}", SignalSet::ignored()));
+    say(format_args!("pid {} group {} session {}", own.pid, own.group, own.session));
+    say(format_args!("directory: {}", std::env::current_dir().unwrap_or_default().display()));
+    let descriptors: Vec<String> =
+        process::descriptors(sys::pid()).into_iter().map(|(number, _)| number.to_string()).collect();
+    // The last one is that of the look itself.
+    say(format_args!("descriptors: {}", descriptors[..descriptors.len() - 1].join(" ")));
+    say(format_args!("done"));
+}
+
+/// Its words and its environment, in the kernel's own bytes.
+fn print_words() {
+    let words = fs::read("/proc/self/cmdline").expect("/proc is there");
+    let _ = std::io::stdout().write_all(&words);
+    let _ = std::io::stdout().flush();
+}
+
+/// Leaves so many orphans behind, each of which has ended or is about to; every third by a signal.
+fn orphans(count: i32) {
+    for index in 0..count {
+        match sys::fork() {
+            Ok(Fork::Child) => {
+                if let Ok(Fork::Child) = sys::fork()
+                    && index % 3 == 0
+                {
+                    let _ = sys::kill(sys::pid(), KILL);
+                }
+                sys::exit_now(index % 256);
+            }
+            Ok(Fork::Parent(child)) => drop(sys::wait(child)),
+            Err(error) => panic!("cannot fork: {error}"),
+        }
+    }
+    say(format_args!("made {count}"));
+}
+
+/// Leaves an orphan that this signal ends.
+fn orphan_dying_by(signal: Signal) {
+    if let Ok(Fork::Child) = sys::fork() {
+        if let Ok(Fork::Child) = sys::fork() {
+            sys::die_by(signal);
+        }
+        sys::exit_now(0);
+    }
+    sys::wait_any();
+    listen(&[]);
+}
+
+/// Leaves an orphan that its parent traces, and that is stopped by that.
+fn traced_orphan() {
+    if let Ok(Fork::Child) = sys::fork() {
+        if let Ok(Fork::Child) = sys::fork() {
+            // Once its parent has ended, the tracer is whoever it was given to.
+            while sys::parent_pid() != 1
+                && process::stat(sys::parent_pid()).is_some_and(|parent| parent.name == "suite")
+            {
+                std::thread::yield_now();
+            }
+            let _ = sys::trace_me();
+            say(format_args!("traced {}", sys::pid()));
+            let _ = sys::kill(sys::pid(), STOP);
+            let _ = sys::kill(sys::pid(), TERM);
+            sys::exit_now(0);
+        }
+        sys::exit_now(0);
+    }
+    sys::wait_any();
+    listen(&[]);
+}
+
+/// Goes into a session of its own; at TERM it takes its time, then writes its data. Its parent listens until TERM.
+fn daemon_saving(file: &str, milliseconds: i32) {
+    match sys::fork() {
+        Ok(Fork::Child) => {
+            let _ = sys::set_session();
+            let _ = sys::set_blocked(SignalSet::ALL);
+            say(format_args!("daemon {}", sys::pid()));
+            while sys::take_signal(SignalSet::ALL, None).is_none_or(|taken| taken.signal != TERM) {}
+            // The time that writing takes: the one thing here that only time can stand for.
+            std::thread::sleep(Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0)));
+            fs::write(file, "saved").expect("the file can be written");
+        }
+        Ok(Fork::Parent(_)) => listen(&[]),
+        Err(error) => panic!("cannot fork: {error}"),
+    }
+}
+
+/// So many processes in all, each the parent of the next few, that all wait.
+fn tree(count: i32) {
+    let _ = sys::set_blocked(SignalSet::default());
+    let mut made = 0;
+    // Three levels, and sessions of their own here and there.
+    while made < count - 1 {
+        if let Ok(Fork::Child) = sys::fork() {
+            if made % 7 == 0 {
+                let _ = sys::set_session();
+            }
+            for _ in 0..9 {
+                if let Ok(Fork::Child) = sys::fork() {
+                    loop {
+                        sys::pause();
+                    }
+                }
+            }
+            loop {
+                sys::pause();
+            }
+        }
+        made += 10;
+    }
+    say(format_args!("ready {}", sys::pid()));
+    loop {
+        sys::pause();
+    }
+}
+
+/// Forks itself away all the time: no look at the processes finds it where it was.
+fn runaway() {
+    say(format_args!("ready {}", sys::pid()));
+    if let Ok(Fork::Parent(_)) = sys::fork() {
+        listen(&[]);
+        return;
+    }
+    let _ = sys::set_blocked(SignalSet::ALL);
+    let _ = sys::set_session();
+    loop {
+        if let Ok(Fork::Parent(_)) = sys::fork() {
+            sys::exit_now(0);
+        }
+    }
+}
+
+/// Takes no notice of any signal.
+fn deaf() {
+    let _ = sys::set_blocked(SignalSet::ALL);
+    say(format_args!("ready {}", sys::pid()));
+    loop {
+        let _ = sys::take_signal(SignalSet::ALL, None);
+    }
+}

@@ -1,0 +1,74 @@
+//! A test: its name, what it needs, and what it does.
+
+use std::path::Path;
+
+use libtest_mimic::{Completion, Trial};
+
+use super::sys;
+
+/// What a machine may lack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// To be root: for PID namespaces, other users, and the like.
+    Root,
+    /// A program in PATH, and the Debian package that brings it.
+    Program(&'static str, &'static str),
+}
+
+pub(crate) const ROOT: Need = Need::Root;
+pub(crate) const DUMB_INIT: Need = Need::Program("dumb-init", "dumb-init");
+pub(crate) const TINI: Need = Need::Program("tini", "tini");
+pub(crate) const RUNC: Need = Need::Program("runc", "runc");
+pub(crate) const BUSYBOX: Need = Need::Program("busybox", "busybox-static");
+
+impl Need {
+    /// Says what is missing, if something is.
+    pub(crate) fn missing(self) -> Option<String> {
+        match self {
+            Self::Root => (!sys::is_root()).then(|| "needs root".to_owned()),
+            Self::Program(name, package) => {
+                let path = std::env::var_os("PATH").unwrap_or_default();
+                let found = std::env::split_paths(&path)
+                    .chain([Path::new("/usr/sbin").into()])
+                    .any(|folder| folder.join(name).is_file());
+                (!found).then(|| format!("needs {name} (Debian: {package})"))
+            }
+        }
+    }
+}
+
+/// A test of the suite. It fails by panicking.
+#[derive(Debug)]
+pub(crate) struct Test {
+    pub(crate) name: &'static str,
+    pub(crate) needs: &'static [Need],
+    pub(crate) run: fn(),
+}
+
+/// The tests of a module: `tests![one, another: ROOT, a_third: ROOT RUNC]`. A test that is not listed is dead code.
+macro_rules! tests {
+    ($($name:ident $(: $($need:ident)+)?),* $(,)?) => {
+        &[$($crate::support::test::Test {
+            name: concat!(module_path!(), "::", stringify!($name)),
+            needs: &[$($($crate::support::test::$need),+)?],
+            run: $name,
+        }),*]
+    };
+}
+pub(crate) use tests;
+
+/// The test as the runner takes it.
+pub(crate) fn trial(test: &'static Test) -> Trial {
+    let name = test.name.split_once("::").map_or(test.name, |(_, name)| name);
+    named_trial(name.to_owned(), test.needs, test.run)
+}
+
+pub(crate) fn named_trial(name: String, needs: &'static [Need], run: impl FnOnce() + Send + 'static) -> Trial {
+    Trial::ignorable_test(name, move || {
+        if let Some(missing) = needs.iter().find_map(|need| need.missing()) {
+            return Ok(Completion::ignored_with(missing));
+        }
+        run();
+        Ok(Completion::Completed)
+    })
+}

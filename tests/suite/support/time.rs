@@ -1,0 +1,54 @@
+//! Deadlines. Nothing in the suite sleeps for a fixed time where a state can be seen.
+
+use std::cell::Cell;
+use std::sync::OnceLock;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+thread_local! {
+    static SHORTER: Cell<Option<Duration>> = const { Cell::new(None) };
+}
+
+/// How long anything may take: 20 s, or as many as `SUITE_DEADLINE` says.
+pub(crate) fn deadline() -> Duration {
+    static DEADLINE: OnceLock<Duration> = OnceLock::new();
+    SHORTER.get().unwrap_or_else(|| {
+        *DEADLINE.get_or_init(|| {
+            let seconds = std::env::var("SUITE_DEADLINE").ok().and_then(|seconds| seconds.parse().ok());
+            Duration::from_secs(seconds.unwrap_or(20))
+        })
+    })
+}
+
+/// Runs `body` with a deadline of its own, as a test does that is expected to fail.
+pub(crate) fn with_deadline<T>(deadline: Duration, body: impl FnOnce() -> T) -> T {
+    let before = SHORTER.replace(Some(deadline));
+    let result = body();
+    SHORTER.set(before);
+    result
+}
+
+/// Looks until `condition` holds; false when the deadline passed before.
+pub(crate) fn holds_in_time(mut condition: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    let mut pause = Duration::from_micros(200);
+    loop {
+        if condition() {
+            return true;
+        }
+        if start.elapsed() > deadline() {
+            return false;
+        }
+        sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(10));
+    }
+}
+
+/// Waits until `condition` holds, and panics, with the words, when the deadline passes before.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, condition: impl FnMut() -> bool) {
+    // Not in the closure of an `unwrap_or_else`, for it would not know the caller's line.
+    if !holds_in_time(condition) {
+        panic!("waited {:?} until {what}", deadline());
+    }
+}

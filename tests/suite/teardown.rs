@@ -1,0 +1,5 @@
+//!
+
+use crate::support::test::{Test, tests};
+
+pub(crate) const TESTS: &[Test] = tests![];
