@@ -31,8 +31,10 @@ pub(crate) fn play(words: Vec<OsString>) -> ! {
         ["orphans", count] => orphans(number(count)),
         ["orphan-dying-by", signal] => orphan_dying_by(Signal::named(signal)),
         ["traced-orphan"] => traced_orphan(),
+        ["traced-by-its-parent"] => traced_by_its_parent(),
         ["daemon", "saving", file, "after", milliseconds] => daemon_saving(file, number(milliseconds)),
-        ["tree", count] => tree(number(count)),
+        ["tree", count] => tree(number(count), SignalSet::default()),
+        ["deaf-tree", count] => tree(number(count), SignalSet::ALL),
         ["runaway"] => runaway(),
         ["deaf"] => deaf(),
         _ => panic!("there is no role {words:?}"),
@@ -171,6 +173,13 @@ fn traced_orphan() {
     listen(&[]);
 }
 
+/// Lets its parent trace it, and stops for that one to see.
+fn traced_by_its_parent() {
+    let _ = sys::trace_me();
+    say(format_args!("ready {}", sys::pid()));
+    let _ = sys::kill(sys::pid(), TERM);
+}
+
 /// Goes into a session of its own; at TERM it takes its time, then writes its data. Its parent listens until TERM.
 fn daemon_saving(file: &str, milliseconds: i32) {
     match sys::fork() {
@@ -189,8 +198,8 @@ fn daemon_saving(file: &str, milliseconds: i32) {
 }
 
 /// So many processes in all, each the parent of the next few, that all wait.
-fn tree(count: i32) {
-    let _ = sys::set_blocked(SignalSet::default());
+fn tree(count: i32, blocked: SignalSet) {
+    let _ = sys::set_blocked(blocked);
     let mut made = 0;
     // Three levels, and sessions of their own here and there.
     while made < count - 1 {
@@ -217,14 +226,13 @@ fn tree(count: i32) {
     }
 }
 
-/// Forks itself away all the time: no look at the processes finds it where it was.
+/// Listens until TERM, and leaves a process that forks itself away all the time: no look at the processes finds it where
+/// it was.
 fn runaway() {
-    say(format_args!("ready {}", sys::pid()));
-    if let Ok(Fork::Parent(_)) = sys::fork() {
-        listen(&[]);
-        return;
-    }
     let _ = sys::set_blocked(SignalSet::ALL);
+    if let Ok(Fork::Parent(_)) = sys::fork() {
+        return listen(&[]);
+    }
     let _ = sys::set_session();
     loop {
         if let Ok(Fork::Parent(_)) = sys::fork() {

@@ -79,6 +79,15 @@ impl Output {
         })
     }
 
+    /// Waits for the first line that begins with this word, wherever it is, for what is behind it.
+    pub(crate) fn line_behind(&self, word: &str) -> Result<String, Missing> {
+        self.wait(|seen| {
+            let complete = seen.bytes.iter().rposition(|byte| *byte == b'\n')?;
+            let text = String::from_utf8_lossy(&seen.bytes[..complete]).into_owned();
+            text.lines().find_map(|line| Some(line.strip_prefix(word)?.strip_prefix(' ')?.trim_end().to_owned()))
+        })
+    }
+
     /// Waits for the end: until nobody can write any more.
     pub(crate) fn wait_for_end(&self) -> Result<(), Missing> {
         match self.wait(|seen| seen.at_end.then_some(())) {

@@ -77,15 +77,20 @@ impl Running {
         command
     }
 
-    /// The pid that a line of the output ends with, as the suite sees it: the next line that begins with `word`.
+    /// The pid in the line `word PID` of the output, as the suite sees it.
     #[track_caller]
     pub(crate) fn pid_behind(&self, word: &str) -> i32 {
-        self.expect_text(self.output().wait_for(word), word);
-        let line = self.line();
-        let inner = line.trim().parse().unwrap_or_else(|_| panic!("{line:?} is no pid"));
-        let marked = process::with_variable(&format!("{MARK}={}", self.mark));
-        let outer = marked.into_iter().find(|pid| process::inner_pid(*pid) == Some(inner));
-        outer.unwrap_or_else(|| panic!("no process of this run has the pid {inner}:\n{}", self.describe()))
+        let rest = self.output().line_behind(word);
+        let rest = rest.unwrap_or_else(|missing| panic!("no line {word} PID: {missing:?}\n{}", self.describe()));
+        let inner = rest.trim().parse().unwrap_or_else(|_| panic!("{rest:?} is no pid"));
+        let mut outer = None;
+        // At the moment of an exec the environment cannot be read.
+        let found = holds_in_time(|| {
+            outer = self.living().into_iter().find(|pid| process::inner_pid(*pid) == Some(inner));
+            outer.is_some()
+        });
+        self.assert(found, &format!("has a process of the pid {inner}"));
+        outer.unwrap_or_default()
     }
 
     /// Every living process that this run has started, itself included.

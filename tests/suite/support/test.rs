@@ -19,6 +19,7 @@ pub(crate) const ROOT: Need = Need::Root;
 pub(crate) const DUMB_INIT: Need = Need::Program("dumb-init", "dumb-init");
 pub(crate) const TINI: Need = Need::Program("tini", "tini");
 pub(crate) const RUNC: Need = Need::Program("runc", "runc");
+pub(crate) const NGINX: Need = Need::Program("nginx", "nginx-light");
 pub(crate) const BUSYBOX: Need = Need::Program("busybox", "busybox-static");
 
 impl Need {
