@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::signal::{HUP, INT, KILL, QUIT, STOP, Signal, TERM, TSTP, TTIN, TTOU, USR1};
+use crate::support::signal::{CONT, HUP, INT, KILL, QUIT, STOP, Signal, TERM, TSTP, TTIN, TTOU, USR1};
 use crate::support::test::{Test, tests};
 use crate::support::{Init, process, scratch};
 
@@ -54,8 +54,7 @@ fn what_stops_a_job_does_not_stop_it() {
     for signal in [TSTP, TTIN, TTOU] {
         run = run.send(signal);
         process::wait_state(command, 'T');
-        assert_eq!(process::state(run.pid()), Some('S'));
-        run = run.send(crate::support::signal::CONT).wait_for("got CONT");
+        run = run.wait_until("sleeps", |run| process::state(run.pid()) == Some('S')).send(CONT).wait_for("got CONT");
     }
     run.send(TERM).expect_exit(0);
 }
