@@ -57,7 +57,7 @@ const NAMES: [(&str, Signal); 36] = [
     ("TTOU", Signal::TTOU),
     ("URG", Signal::URG),
     ("XCPU", Signal::at(24)),
-    ("XFSZ", Signal::at(25)),
+    ("XFSZ", Signal::XFSZ),
     ("VTALRM", Signal::at(26)),
     ("PROF", Signal::at(27)),
     ("WINCH", Signal::WINCH),
@@ -98,6 +98,8 @@ impl Signal {
     pub const TTOU: Self = Self::at(22);
     /// Urgent data on a socket; some container engines send it by the thousand.
     pub const URG: Self = Self::at(23);
+    /// A write beyond the limit on the size of files.
+    pub const XFSZ: Self = Self::at(25);
     /// The terminal's window changed its size.
     pub const WINCH: Self = Self::at(28);
 

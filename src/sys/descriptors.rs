@@ -35,8 +35,11 @@ pub(crate) fn write_to_stderr(line: &[u8]) {
     if room.iter().all(|stderr| stderr.revents() != Some(PollFlags::POLLOUT)) {
         return;
     }
-    if write_now(line) == Err(Errno::EPIPE) {
-        forget_broken_pipe();
+    match write_now(line) {
+        Err(Errno::EPIPE) => forget_own(Signal::PIPE),
+        // A file that has reached the limit on the size of files (setrlimit(2)).
+        Err(Errno::EFBIG) => forget_own(Signal::XFSZ),
+        Ok(()) | Err(_) => {}
     }
 }
 
@@ -70,12 +73,13 @@ fn write_without_waiting(line: &[u8]) -> Result<(), Errno> {
     check(result).map(drop)
 }
 
-/// Takes the SIGPIPE of a failed write off the queue, so that it is not forwarded; one that somebody else sent goes back.
-fn forget_broken_pipe() {
+/// Takes the signal that the kernel sent for a failed write off the queue, so that it is not forwarded; one that somebody
+/// else sent goes back.
+fn forget_own(signal: Signal) {
     let own = Origin::Process(getpid().as_raw());
-    let taken = signals::take(SignalSet::of(&[Signal::PIPE]));
+    let taken = signals::take(SignalSet::of(&[signal]));
     if taken.is_some_and(|taken| taken.origin != own) {
-        let _ = kill::process(getpid(), Signal::PIPE);
+        let _ = kill::process(getpid(), signal);
     }
 }
 
