@@ -98,6 +98,20 @@ fn die_of_interrupt() {
     signals::unblock(SignalSet::of(&[Signal::INT]));
 }
 
+/// After so many children the signals that have come in the meantime get their turn.
+const MOST_REAPED_AT_ONCE: usize = 64;
+
+/// What came of a look at the children.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Looked {
+    /// This happened; there may be more to see once it has been handled.
+    Event(Event),
+    /// Nothing happened, and no child is left that has ended.
+    Everything,
+    /// Nothing happened so far.
+    Some,
+}
+
 /// A running COMMAND and what is needed to look after it.
 struct Init<'config> {
     reach: Reach<'config>,
@@ -112,47 +126,57 @@ impl Init<'_> {
     fn supervise(mut self) -> Ended {
         // A child from before exec may have ended before SIGCHLD was blocked, so the first look is not one that was asked for.
         let mut news = Some(None);
+        // Each round has a look at everything, so that no flood of the one can hide the others.
         loop {
-            let event = if let Some(child) = news.take() {
-                let event = self.look_at_children(child);
-                // There may be more to see once this has been handled.
-                news = event.map(|_| None);
-                event
-            } else if let Some(deadline) = self.passed_deadline() {
-                Some(Event::Passed(deadline))
-            } else {
-                match signals::wait(SignalSet::ALL, self.time_left()) {
-                    Some(Received { signal: Signal::CHLD, origin, pid }) => {
-                        news = Some((origin == Origin::Other).then(|| Pid::from_raw(pid)));
-                        None
-                    }
-                    Some(Received { signal, origin, .. }) => Some(Event::Signal(signal, origin)),
-                    None => None,
+            if let Some(child) = news.take() {
+                let looked = self.look_at_children(child);
+                if let Looked::Event(event) = looked
+                    && let Some(ended) = self.handle(event)
+                {
+                    return ended;
                 }
-            };
-            if let Some(ended) = event.and_then(|event| self.handle(event)) {
+                news = (looked != Looked::Everything).then_some(None);
+            }
+            if let Some(deadline) = self.passed_deadline()
+                && let Some(ended) = self.handle(Event::Passed(deadline))
+            {
                 return ended;
+            }
+            let time_left = if news.is_some() { Some(Duration::ZERO) } else { self.time_left() };
+            let mut received = signals::wait(SignalSet::ALL, time_left);
+            if let Some(Received { signal, origin, .. }) = received
+                && signal != Signal::CHLD
+            {
+                if let Some(ended) = self.handle(Event::Signal(signal, origin)) {
+                    return ended;
+                }
+                // Signals with lower numbers, and those sent to the thread, come before it as long as there are any.
+                received = signals::take(SignalSet::of(&[Signal::CHLD]));
+            }
+            if let Some(Received { origin, pid, .. }) = received {
+                news = Some((origin == Origin::Other).then(|| Pid::from_raw(pid)));
             }
         }
     }
 
     /// Reaps every child that has ended but COMMAND, whose end is only looked at: unreaped, its pid still keeps its process
     /// group from being somebody else's. `child` is one that has probably ended; knowing it saves a look.
-    fn look_at_children(&self, child: Option<Pid>) -> Option<Event> {
+    fn look_at_children(&self, child: Option<Pid>) -> Looked {
         let command = self.reach.command();
         if let Some(orphan) = child.filter(|child| *child != command) {
             self.reap(orphan);
         }
-        loop {
+        for _ in 0..MOST_REAPED_AT_ONCE {
             match wait::look() {
                 Seen::Child(Child { pid, state: State::Ended(ended) }) if pid == command => {
-                    return Some(Event::CommandEnded(ended));
+                    return Looked::Event(Event::CommandEnded(ended));
                 }
                 Seen::Child(Child { pid, .. }) => self.reap(pid),
-                Seen::Nothing => return None,
-                Seen::NoChildren => return self.reach.command_reaped().then_some(Event::NothingLeft),
+                Seen::NoChildren if self.reach.command_reaped() => return Looked::Event(Event::NothingLeft),
+                Seen::Nothing | Seen::NoChildren => return Looked::Everything,
             }
         }
+        Looked::Some
     }
 
     fn reap(&self, orphan: Pid) {
