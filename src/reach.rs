@@ -91,6 +91,7 @@ impl<'log> Reach<'log> {
         match result {
             Ok(()) => Sent::To(reached),
             Err(Errno::ESRCH) => Sent::Gone(reached),
+            Err(Errno::EPERM) if target == Target::Group && self.group_has_ended() => Sent::Gone(reached),
             Err(error) => {
                 if !self.denied.contains(&target) {
                     self.denied.push(target);
@@ -99,6 +100,13 @@ impl<'log> Reach<'log> {
                 Sent::Denied(reached)
             }
         }
+    }
+
+    /// Whether nobody lives in COMMAND's group. A COMMAND that ended as another user is a zombie that may not be signalled.
+    fn group_has_ended(&self) -> bool {
+        let mut ended = procfs::is_usable();
+        procfs::for_each_descendant(|one| ended &= one.stat.group != self.command.as_raw());
+        ended
     }
 
     fn try_to_send(&self, signal: Signal, target: Target) -> (Result<(), Errno>, Reached) {

@@ -11,6 +11,8 @@ pub struct Stat {
     pub is_zombie: bool,
     /// The pid of its parent.
     pub parent: i32,
+    /// The id of its process group.
+    pub group: i32,
     /// The id of its session.
     pub session: i32,
     /// When it started, in ticks since the machine did. With the pid this names one process of all times.
@@ -34,6 +36,7 @@ impl Stat {
             // The first thread may end before the others; the process then only looks like a zombie.
             is_zombie: matches!(*fields.first()?, "Z" | "X") && threads <= 1,
             parent: fields.get(1)?.parse().ok()?,
+            group: fields.get(2)?.parse().ok()?,
             session: fields.get(3)?.parse().ok()?,
             started: fields.get(19)?.parse().ok()?,
         })
@@ -51,7 +54,8 @@ mod tests {
     fn a_name_may_hold_anything() {
         for name in ["sh", "a b", "a) S 1 1 1 (b", ")", "", "((", "\n"] {
             let stat = Stat::parse(format!("17 ({name}) {REST}\n").as_bytes());
-            let expected = Stat { name: name.to_owned(), is_zombie: false, parent: 12, session: 5, started: 3542 };
+            let expected =
+                Stat { name: name.to_owned(), is_zombie: false, parent: 12, group: 7, session: 5, started: 3542 };
             assert_eq!(stat, Some(expected));
         }
     }
