@@ -19,7 +19,8 @@ pub(crate) fn files(command: &OsStr, path: Option<&OsStr>) -> Vec<CString> {
     let directories = path.split(|byte| *byte == b':');
     directories
         .map(|directory| match directory {
-            [] => c_string(command),
+            // With a slash, so that a script that is called like an option is no option to its interpreter.
+            [] => c_string(&[b"./", command].concat()),
             _ => c_string(&[directory, b"/", command].concat()),
         })
         .collect()
@@ -42,8 +43,8 @@ mod tests {
     #[test]
     fn each_directory_is_tried_in_order() {
         assert_eq!(names("x", Some("/a:/b/")), ["/a/x", "/b//x"]);
-        assert_eq!(names("x", Some("/a::b")), ["/a/x", "x", "b/x"]);
-        assert_eq!(names("x", Some("")), ["x"]);
+        assert_eq!(names("x", Some("/a::b")), ["/a/x", "./x", "b/x"]);
+        assert_eq!(names("x", Some("")), ["./x"]);
         assert_eq!(names("x", None), ["/usr/local/bin/x", "/usr/bin/x", "/bin/x"]);
     }
 
