@@ -26,6 +26,11 @@ pub(crate) fn files(command: &OsStr, path: Option<&OsStr>) -> Vec<CString> {
         .collect()
 }
 
+/// Whether a file that starts like this is no script: there is a zero byte in its first line.
+pub(crate) fn is_binary(start: &[u8]) -> bool {
+    start.split(|byte| *byte == b'\n').next().is_some_and(|line| line.contains(&0))
+}
+
 /// The words as exec takes them. The kernel's own strings hold no zero byte, and all words come from there.
 pub(crate) fn c_string(bytes: &[u8]) -> CString {
     CString::new(bytes).unwrap_or_default()
@@ -46,6 +51,16 @@ mod tests {
         assert_eq!(names("x", Some("/a::b")), ["/a/x", "./x", "b/x"]);
         assert_eq!(names("x", Some("")), ["./x"]);
         assert_eq!(names("x", None), ["/usr/local/bin/x", "/usr/bin/x", "/bin/x"]);
+    }
+
+    #[test]
+    fn a_script_has_no_zero_byte_in_its_first_line() {
+        for script in [&b""[..], b"exit 0", b"\nexit 0", b"exec tail -n +2 \"$0\"\n\x7fELF\0"] {
+            assert!(!is_binary(script), "{script:?}");
+        }
+        for program in [&b"\x7fELF\x02\x01\x01\0\0\n"[..], b"\0", b"MZ\x90\0"] {
+            assert!(is_binary(program), "{program:?}");
+        }
     }
 
     #[test]

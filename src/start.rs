@@ -3,7 +3,9 @@
 #![forbid(unsafe_code)]
 
 use std::env::var_os;
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CStr, CString, OsStr, OsString};
+use std::fs::File;
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 
 use nix::errno::Errno;
@@ -69,18 +71,30 @@ fn give_up_terminal(log: &Log) -> Option<Terminal> {
 }
 
 /// Spawns COMMAND; a file that is executable and of no known format is taken for a script without a `#!` line, as a
-/// shell takes it.
+/// shell takes it. Not so a program for another kind of machine, of which the shell could only say that its syntax is wrong.
 fn spawn_or_interpret(files: &[CString], arguments: &[CString], setup: &Setup) -> Result<Pid, SpawnError> {
-    match spawn(files, arguments, setup) {
+    let result = spawn(files, arguments, setup);
+    match result {
         Err(SpawnError::Exec { error: Errno::ENOEXEC, file }) => {
-            let shell = c"/bin/sh".to_owned();
             let script = files.get(file).cloned().unwrap_or_default();
+            if lookup::is_binary(&start_of(&script)) {
+                return result;
+            }
+            let shell = c"/bin/sh".to_owned();
             let rest = arguments.iter().skip(1).cloned();
             let arguments: Vec<CString> = [shell.clone(), script].into_iter().chain(rest).collect();
             spawn(&[shell], &arguments, setup)
         }
-        result => result,
+        _ => result,
     }
+}
+
+/// The first bytes of a file, as far as it can be read.
+fn start_of(file: &CStr) -> Vec<u8> {
+    let mut start = Vec::new();
+    let opened = File::open(OsStr::from_bytes(file.to_bytes()));
+    let _ = opened.and_then(|file| file.take(128).read_to_end(&mut start));
+    start
 }
 
 fn is_executable(file: &CString) -> bool {
