@@ -66,6 +66,13 @@ impl Remap {
         list.split(',').map(Self::parse).collect()
     }
 
+    /// The rules in words: `143 -> 0, 1 -> 2`, or `none`.
+    #[must_use]
+    pub fn list(rules: &[Self]) -> String {
+        let words: Vec<String> = rules.iter().map(|rule| format!("{} -> {}", rule.code, rule.reported)).collect();
+        if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+    }
+
     /// What is reported for `status`: by the last rule that says something about it, else itself.
     #[must_use]
     pub fn apply(rules: &[Self], status: u8) -> u8 {

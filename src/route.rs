@@ -120,6 +120,12 @@ impl Rule {
         Ok(Self { from, to, target })
     }
 
+    /// The signal that the rule is about.
+    #[must_use]
+    pub fn from(&self) -> Signal {
+        self.from
+    }
+
     /// The target that the rule names.
     #[must_use]
     pub fn target(&self) -> Option<Target> {

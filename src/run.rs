@@ -5,13 +5,13 @@
 use std::env::var_os;
 use std::ffi::OsString;
 use std::fmt::{self, Write as _};
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
 use nix::unistd::{Pid, chdir, getpid};
 
 use crate::cli::docs;
-use crate::cli::flags::Page;
+use crate::cli::explain::{self, Surroundings};
 use crate::cli::parse::{Config, Invocation, parse};
 use crate::exit::{Ended, Remap, status};
 use crate::log::Log;
@@ -36,7 +36,12 @@ pub fn run(arguments: Vec<OsString>, mask: SignalSet) -> u8 {
         }
         Ok(Invocation::Print(page)) => {
             signals::restore_mask(mask);
-            print(page, &log)
+            print(&docs::page(page), &log)
+        }
+        Ok(Invocation::Explain(config, sources)) => {
+            signals::restore_mask(mask);
+            let surroundings = Surroundings { pid: getpid().as_raw(), terminal: "" };
+            print(&explain::text(&config, &sources, surroundings, is_styled()), &log)
         }
         Err(error) => {
             log.say(format_args!("{error} (see --help)"));
@@ -45,8 +50,12 @@ pub fn run(arguments: Vec<OsString>, mask: SignalSet) -> u8 {
     }
 }
 
-fn print(page: Page, log: &Log) -> u8 {
-    let text = docs::page(page);
+/// Whether stdout is a terminal whose user has nothing against colours and bold face (no-color.org).
+fn is_styled() -> bool {
+    io::stdout().is_terminal() && var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+fn print(text: &str, log: &Log) -> u8 {
     match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
         Ok(()) => 0,
         Err(error) => {

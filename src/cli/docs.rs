@@ -4,15 +4,13 @@
 
 use std::fmt::Write;
 
-use super::flags::{Effect, FLAGS, Flag, Page};
+use super::flags::{Effect, FLAGS, Flag, Group, Page};
 
 const USAGE: &str = "\
 Usage: session-init [OPTIONS] [--] COMMAND [ARG...]
 
 Runs COMMAND as the leader of a new session, sends every signal on to its process group, reaps
 orphans, and ends as COMMAND ends.
-
-Options:
 ";
 
 const NOTES: &str = "
@@ -50,8 +48,11 @@ pub fn version() -> String {
 
 fn help() -> String {
     let mut text = String::from(USAGE);
-    for flag in FLAGS {
-        describe(&mut text, flag);
+    for (group, heading) in Group::ALL {
+        let _ = writeln!(text, "\n{heading}:");
+        for flag in FLAGS.iter().filter(|flag| flag.group == group) {
+            describe(&mut text, flag);
+        }
     }
     text.push_str(NOTES);
     text

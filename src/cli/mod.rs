@@ -1,5 +1,6 @@
 //! The command line and the environment: what they say, and how they are described.
 
 pub mod docs;
+pub mod explain;
 pub mod flags;
 pub mod parse;

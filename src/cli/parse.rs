@@ -22,13 +22,28 @@ pub enum Invocation {
     Run(Box<Config>),
     /// Print a page.
     Print(Page),
+    /// Print the settings.
+    Explain(Box<Config>, Box<Sources>),
+}
+
+/// Where the settings come from.
+#[derive(Debug)]
+pub struct Sources {
+    /// What the command line says.
+    pub given: Draft,
+    /// What the environment says.
+    pub inherited: Draft,
+    /// What dumb-init's variables say.
+    pub of_dumb_init: Draft,
 }
 
 /// Settings to run with.
 #[derive(Debug)]
 pub struct Config {
-    /// COMMAND and its arguments; there is at least COMMAND itself.
+    /// COMMAND and its arguments; there is at least COMMAND itself where it is to be run.
     pub command: Vec<OsString>,
+    /// Whom a signal reaches where no rule says otherwise.
+    pub target: Target,
     /// What becomes of each signal.
     pub table: Table,
     /// COMMAND leads a session of its own.
@@ -67,14 +82,15 @@ pub fn parse(
         CommandLine::Command(command) => command,
     };
     let inherited = environment(&variable)?;
-    if command.is_empty() {
+    let explain = given.explain == Some(true);
+    if command.is_empty() && !explain {
         return Err(UsageError::NoCommand);
     }
-    let is = |name, value| variable(name).is_some_and(|found| found == value);
-    let single_child = given.single_child.or(inherited.single_child).unwrap_or_else(|| is("DUMB_INIT_SETSID", "0"));
-    let verbosity = given.verbosity.or(inherited.verbosity).unwrap_or_else(|| u8::from(is("DUMB_INIT_DEBUG", "1")));
+    let of_dumb_init = environment_of_dumb_init(&variable);
+    let single_child = given.single_child.or(inherited.single_child).or(of_dumb_init.single_child).unwrap_or(false);
+    let verbosity = given.verbosity.or(inherited.verbosity).or(of_dumb_init.verbosity).unwrap_or(0);
     let on = |given: Option<bool>, inherited: Option<bool>| given.or(inherited).unwrap_or(false);
-    let rules = [inherited.rules, given.rules].concat();
+    let rules = [inherited.rules.as_slice(), &given.rules].concat();
     let target = given.target.or(inherited.target);
     let mut targets = target.into_iter().chain(rules.iter().filter_map(Rule::target));
     if let Some(target) = targets.find(|target| single_child && target.needs_session()) {
@@ -83,6 +99,7 @@ pub fn parse(
     let target = target.unwrap_or(if single_child { Target::Child } else { Target::Group });
     let config = Config {
         command,
+        target,
         table: Table::new(target, !single_child, &rules),
         new_session: !single_child,
         grace: given.grace.or(inherited.grace).unwrap_or(Period::Zero),
@@ -91,7 +108,7 @@ pub fn parse(
             Some(Period::Zero | Period::Infinite) | None => None,
         },
         linger: on(given.linger, inherited.linger),
-        remap_exit: [inherited.remap_exit, given.remap_exit].concat(),
+        remap_exit: [inherited.remap_exit.as_slice(), &given.remap_exit].concat(),
         parent_death_signal: given.parent_death_signal.or(inherited.parent_death_signal),
         warn_on_reap: on(given.warn_on_reap, inherited.warn_on_reap),
         verbosity,
@@ -99,7 +116,11 @@ pub fn parse(
     if config.linger && config.grace != Period::Zero {
         return Err(UsageError::GraceAndLinger);
     }
-    Ok(Invocation::Run(Box::new(config)))
+    let config = Box::new(config);
+    if explain {
+        return Ok(Invocation::Explain(config, Box::new(Sources { given, inherited, of_dumb_init })));
+    }
+    Ok(Invocation::Run(config))
 }
 
 enum CommandLine {
@@ -191,6 +212,21 @@ fn environment(variable: impl Fn(&str) -> Option<OsString>) -> Result<Draft, Usa
         result.map_err(|error| UsageError::Value { origin: name.to_owned(), error })?;
     }
     Ok(draft)
+}
+
+/// Reads the variables of dumb-init, each of which says something with one value alone.
+fn environment_of_dumb_init(variable: impl Fn(&str) -> Option<OsString>) -> Draft {
+    let mut draft = Draft::default();
+    for flag in FLAGS {
+        if flag.of_dumb_init.is_some_and(|(name, value)| variable(name).is_some_and(|found| found == value)) {
+            match &flag.effect {
+                Effect::Switch(switch) => *switch(&mut draft) = Some(true),
+                Effect::Level(level) => *level(&mut draft) = Some(1),
+                Effect::Value(..) | Effect::Shorthand(..) | Effect::Print(_) => {}
+            }
+        }
+    }
+    draft
 }
 
 fn on_or_off(word: &str) -> Result<bool, ValueError> {

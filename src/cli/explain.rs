@@ -1,0 +1,160 @@
+//! What `--explain` prints: the settings as they will be applied, and where each comes from.
+
+#![forbid(unsafe_code)]
+
+use std::fmt::Write;
+
+use super::flags::{FLAGS, Flag, REWRITE, Setting};
+use super::parse::{Config, Sources};
+use crate::route::{Route, Rule};
+use crate::signal::Signal;
+
+/// What session-init finds where it is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Surroundings {
+    /// Its own pid.
+    pub pid: i32,
+    /// What would become of the terminal.
+    pub terminal: &'static str,
+}
+
+/// The text, with headings in bold face if `styled`.
+#[must_use]
+pub fn text(config: &Config, sources: &Sources, surroundings: Surroundings, styled: bool) -> String {
+    let heading = |name: &str| if styled { format!("\x1b[1m{name}\x1b[m\n") } else { format!("{name}\n") };
+    let mut text = heading("Signals");
+    text.push_str(&signals(config, sources));
+    text.push('\n');
+    text.push_str(&heading("Settings"));
+    let settings = FLAGS.iter().filter_map(|flag| Some((flag, flag.setting.as_ref()?)));
+    let rows = settings.map(|(flag, setting)| Row {
+        name: flag.long.to_owned(),
+        value: (setting.value)(config),
+        remark: origin(flag, setting, sources),
+    });
+    text.push_str(&table(&rows.collect::<Vec<_>>()));
+    text.push('\n');
+    text.push_str(&heading("Surroundings"));
+    let orphans = match surroundings.pid {
+        1 => "1, to which every orphan of its PID namespace comes".to_owned(),
+        pid => format!("{pid}, the subreaper of all that comes from COMMAND"),
+    };
+    let rows = [("pid", orphans), ("terminal", surroundings.terminal.to_owned())];
+    text.push_str(&table(&rows.map(|(name, value)| Row { name: name.to_owned(), value, remark: String::new() })));
+    text
+}
+
+/// A row for each signal that is not passed on as it is to whom all are, and one for the others.
+fn signals(config: &Config, sources: &Sources) -> String {
+    let plain = |signal| config.table.route(signal) == Route::Forward(signal, config.target);
+    // CHLD is not forwarded, whatever the table says, and nobody can receive the other two.
+    let never = [Signal::KILL, Signal::STOP, Signal::CHLD];
+    let rows: Vec<Row> = Signal::all()
+        .filter(|signal| !never.contains(signal) && !plain(*signal))
+        .map(|signal| Row {
+            name: signal.to_string(),
+            value: match config.table.route(signal) {
+                Route::Forward(sent, target) => format!("-> {:8} to {target}", sent.to_string()),
+                Route::Drop => "dropped".to_owned(),
+            },
+            remark: rule_origin(signal, sources),
+        })
+        .chain([Row {
+            name: "others".to_owned(),
+            value: format!("passed on to {}", config.target),
+            remark: String::new(),
+        }])
+        .collect();
+    table(&rows)
+}
+
+fn rule_origin(signal: Signal, sources: &Sources) -> String {
+    let is_ruled = |rules: &[Rule]| rules.iter().any(|rule| rule.from() == signal);
+    if is_ruled(&sources.given.rules) {
+        format!("(--{})", REWRITE.long)
+    } else if is_ruled(&sources.inherited.rules) {
+        format!("({})", REWRITE.variable.unwrap_or_default())
+    } else {
+        "(in a session of its own the kernel would ignore it)".to_owned()
+    }
+}
+
+/// The option or the variable that decided, or nothing where it is as it is by itself.
+fn origin(flag: &Flag, setting: &Setting, sources: &Sources) -> String {
+    let name = if (setting.is_said)(&sources.given) {
+        return format!("(--{})", flag.long);
+    } else if (setting.is_said)(&sources.inherited) {
+        flag.variable
+    } else if (setting.is_said)(&sources.of_dumb_init) {
+        flag.of_dumb_init.map(|(name, _)| name)
+    } else {
+        None
+    };
+    name.map(|name| format!("({name})")).unwrap_or_default()
+}
+
+struct Row {
+    name: String,
+    value: String,
+    remark: String,
+}
+
+/// The rows with their columns one below the other.
+fn table(rows: &[Row]) -> String {
+    let width = |of: fn(&Row) -> &str| rows.iter().map(|row| of(row).chars().count()).max().unwrap_or(0);
+    let (names, values) = (width(|row| &row.name), width(|row| &row.value));
+    let mut text = String::new();
+    for Row { name, value, remark } in rows {
+        let line = format!("  {name:names$}  {value:values$}  {remark}");
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::parse::{Invocation, parse};
+    use std::ffi::OsString;
+
+    fn explained(variables: &[(&str, &str)], arguments: &[&str]) -> String {
+        let variable =
+            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value));
+        let arguments = ["--explain"].iter().chain(arguments).map(OsString::from);
+        match parse(arguments, variable) {
+            Ok(Invocation::Explain(config, sources)) => {
+                text(&config, &sources, Surroundings { pid: 1, terminal: "there is none" }, false)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_row_says_what_is_so_and_why() {
+        let variables =
+            [("SESSION_INIT_REWRITE", "HUP:0,USR1@child"), ("SESSION_INIT_GRACE", "5"), ("DUMB_INIT_DEBUG", "1")];
+        let text = explained(&variables, &["--rewrite", "TERM:QUIT@all", "-e", "143"]);
+        for row in [
+            "  HUP     dropped               (SESSION_INIT_REWRITE)",
+            "  USR1    -> USR1     to child  (SESSION_INIT_REWRITE)",
+            "  TERM    -> QUIT     to all    (--rewrite)",
+            "  TSTP    -> STOP     to group  (in a session of its own the kernel would ignore it)",
+            "  others  passed on to group",
+            "  grace                5s        (SESSION_INIT_GRACE)",
+            "  remap-exit           143 -> 0  (--remap-exit)",
+            "  verbose              1         (DUMB_INIT_DEBUG)",
+            "  single-child         no",
+            "  pid       1, to which every orphan of its PID namespace comes",
+        ] {
+            assert!(text.lines().any(|line| line == row), "{row:?} is not in\n{text}");
+        }
+        assert!(text.lines().all(|line| line.len() <= 100), "{text}");
+    }
+
+    #[test]
+    fn in_single_child_mode_no_signal_is_rewritten_by_itself() {
+        let text = explained(&[], &["-c", "sleep", "1"]);
+        assert!(text.starts_with("Signals\n  others  passed on to child\n\nSettings\n"), "{text}");
+        assert!(text.contains("  single-child         yes    (--single-child)\n"), "{text}");
+    }
+}
