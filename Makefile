@@ -6,6 +6,11 @@ CARGO_TARGET_DIR ?= target
 
 prefix ?= /usr/local
 bindir ?= $(prefix)/bin
+datadir ?= $(prefix)/share
+man1dir ?= $(datadir)/man/man1
+bashdir ?= $(datadir)/bash-completion/completions
+zshdir ?= $(datadir)/zsh/site-functions
+fishdir ?= $(datadir)/fish/vendor_completions.d
 
 # What `make install` puts in place. `make install BINARY=target/static/session-init` takes the static one: never by itself,
 # because what is installed should not depend on what was built here some day.
@@ -14,7 +19,7 @@ BINARY ?= $(CARGO_TARGET_DIR)/release/session-init
 # What `make run` shows: one TERM, sent on as QUIT to a whole pipeline.
 ARGS ?= -v --rewrite 15:3 -- sh -c 'trap "echo got QUIT; exit 0" QUIT; (sleep 1; kill -TERM $$PPID) & sleep 60 | cat'
 
-.PHONY: all run test test-suite check static install uninstall clean help
+.PHONY: all run test test-suite check docs static install uninstall clean help
 
 all: ## build target/release/session-init
 	$(CARGO) build --release
@@ -27,6 +32,7 @@ test: ## run every test; as root on Debian, first install what they use
 	.ci/packages
 	$(CARGO) test --lib --examples
 	$(CARGO) test --doc
+	$(CARGO) test --test docs
 	$(CARGO) test --test suite
 
 test-suite: ## run the suite alone, against SESSION_INIT_BIN where that is set
@@ -38,6 +44,9 @@ check: ## check format, lints and documentation
 	$(CARGO) clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --document-private-items
 
+docs: ## write the man page, the completions and the README's list of options
+	$(CARGO) test --quiet --test docs -- write
+
 static: ## build target/static/session-init, which needs no libc
 	.ci/static
 
@@ -48,12 +57,17 @@ $(CARGO_TARGET_DIR)/release/session-init:
 target/static/session-init:
 	.ci/static
 
-install: $(BINARY) ## install BINARY (DESTDIR, prefix, bindir)
-	$(INSTALL) -d '$(DESTDIR)$(bindir)'
+install: $(BINARY) ## install BINARY, the man page and the completions (DESTDIR, prefix, bindir, ...)
+	$(INSTALL) -d '$(DESTDIR)$(bindir)' '$(DESTDIR)$(man1dir)' '$(DESTDIR)$(bashdir)' '$(DESTDIR)$(zshdir)' '$(DESTDIR)$(fishdir)'
 	$(INSTALL) -m 755 '$(BINARY)' '$(DESTDIR)$(bindir)/session-init'
+	$(INSTALL) -m 644 .docs/session-init.1 '$(DESTDIR)$(man1dir)/session-init.1'
+	$(INSTALL) -m 644 .docs/completions/session-init.bash '$(DESTDIR)$(bashdir)/session-init'
+	$(INSTALL) -m 644 .docs/completions/_session-init '$(DESTDIR)$(zshdir)/_session-init'
+	$(INSTALL) -m 644 .docs/completions/session-init.fish '$(DESTDIR)$(fishdir)/session-init.fish'
 
 uninstall: ## remove what install has put there
-	rm -f '$(DESTDIR)$(bindir)/session-init'
+	rm -f '$(DESTDIR)$(bindir)/session-init' '$(DESTDIR)$(man1dir)/session-init.1' '$(DESTDIR)$(bashdir)/session-init' \
+		'$(DESTDIR)$(zshdir)/_session-init' '$(DESTDIR)$(fishdir)/session-init.fish'
 
 clean: ## remove everything built
 	$(CARGO) clean

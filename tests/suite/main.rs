@@ -11,6 +11,20 @@
 //! it, [`Ended`](support::Ended) what must be so in the end. COMMAND is a shell script, or a [role](roles) that this very
 //! binary plays. What a test needs and the machine lacks is named, and the test is listed as ignored.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+#![allow(
+    clippy::struct_excessive_bools,
+    clippy::wrong_self_convention,
+    reason = "what a process finds is on or off, and the methods are the words of sentences"
+)]
+
 mod compatibility;
 mod exec_failures;
 mod forwarding;
@@ -32,7 +46,7 @@ use support::test::trial;
 fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1);
     if words.next().is_some_and(|word| word == roles::WORD) {
-        roles::play(words.collect());
+        roles::play(&words.collect::<Vec<_>>());
     }
     let modules = [
         compatibility::TESTS,

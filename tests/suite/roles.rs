@@ -17,7 +17,7 @@ use crate::support::sys::{self, Fork};
 pub(crate) const WORD: &str = "role";
 
 /// Plays a role and ends.
-pub(crate) fn play(words: Vec<OsString>) -> ! {
+pub(crate) fn play(words: &[OsString]) -> ! {
     let words: Vec<String> = words.iter().map(|word| String::from_utf8_lossy(word.as_bytes()).into_owned()).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {

@@ -357,10 +357,8 @@ fn lingering_follows_a_program_that_becomes_a_daemon() {
 fn nginx_configuration(folder: &Path) -> std::path::PathBuf {
     let place = folder.display();
     let path = folder.join("nginx.conf");
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .iter()
-        .map(|kind| format!("{kind}_temp_path {place}/{kind};\n"))
-        .collect();
+    let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+    let temporary = kinds.map(|kind| format!("{kind}_temp_path {place}/{kind};\n")).concat();
     let text = format!(
         "user root;\nworker_processes 1;\npid {place}/pid;\nerror_log {place}/error.log notice;\nevents {{}}\n\
          http {{ access_log off;\n{temporary} server {{ listen unix:{place}/socket; location / {{ return 200 'it is served'; }} }} }}\n"

@@ -312,7 +312,7 @@ impl Init {
     }
 
     fn program_under_test(&self) -> PathBuf {
-        if self.program == PathBuf::from("/bin/sh") { scratch::session_init() } else { self.program.clone() }
+        if self.program == *"/bin/sh" { scratch::session_init() } else { self.program.clone() }
     }
 
     /// What 0, 1 and 2 are to be; the other ends go to `running`.

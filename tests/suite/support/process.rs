@@ -1,6 +1,7 @@
 //! What /proc says about processes. Every pid is one as the suite sees it, outside any PID namespace of a test.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
@@ -176,15 +177,13 @@ pub(crate) fn descriptors(pid: i32) -> Vec<(i32, String)> {
 
 /// The tree below a process, for people.
 pub(crate) fn tree(pid: i32) -> String {
-    std::iter::once(stat(pid))
-        .flatten()
-        .chain(descendants(pid))
-        .map(|stat| {
-            let words = command_line(stat.pid).unwrap_or_default();
-            let Stat { pid, name, state, parent, group, session, .. } = stat;
-            format!("{pid} ({name}) {state} parent {parent} group {group} session {session}: {words}\n")
-        })
-        .collect()
+    let mut text = String::new();
+    for stat in std::iter::once(stat(pid)).flatten().chain(descendants(pid)) {
+        let words = command_line(stat.pid).unwrap_or_default();
+        let Stat { pid, name, state, parent, group, session, .. } = stat;
+        let _ = writeln!(text, "{pid} ({name}) {state} parent {parent} group {group} session {session}: {words}");
+    }
+    text
 }
 
 /// Whether this process itself has a child; for the suite's own housekeeping.

@@ -298,9 +298,7 @@ impl Running {
 
     #[track_caller]
     pub(crate) fn assert(&self, holds: bool, what: &str) {
-        if !holds {
-            panic!("expected that the run {what}\n{}", self.describe());
-        }
+        assert!(holds, "expected that the run {what}\n{}", self.describe());
     }
 
     fn describe(&self) -> String {

@@ -47,8 +47,5 @@ pub(crate) fn holds_in_time(mut condition: impl FnMut() -> bool) -> bool {
 /// Waits until `condition` holds, and panics, with the words, when the deadline passes before.
 #[track_caller]
 pub(crate) fn wait_until(what: &str, condition: impl FnMut() -> bool) {
-    // Not in the closure of an `unwrap_or_else`, for it would not know the caller's line.
-    if !holds_in_time(condition) {
-        panic!("waited {:?} until {what}", deadline());
-    }
+    assert!(holds_in_time(condition), "waited {:?} until {what}", deadline());
 }

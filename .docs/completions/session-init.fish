@@ -1,0 +1,18 @@
+# fish completion for session-init. Made from the flag table by `make docs`.
+
+complete -c session-init -f -a '(__fish_complete_subcommand)'
+complete -c session-init -s r -l rewrite -x -a 'HUP: INT: QUIT: ILL: TRAP: ABRT: BUS: FPE: USR1: SEGV: USR2: PIPE: ALRM: TERM: STKFLT: CONT: TSTP: TTIN: TTOU: URG: XCPU: XFSZ: VTALRM: PROF: WINCH: IO: PWR: SYS: RTMIN: RTMAX:' -d 'FROM:TO turns signal FROM into TO before it is sent on, and a TO of 0 drops it'
+complete -c session-init -s c -l single-child -d 'make no new session, and send signals to COMMAND\'s process alone'
+complete -c session-init -l target -x -a 'child group session all' -d 'whom a signal reaches where its rule does not say: COMMAND\'s process'
+complete -c session-init -s g -d 'the same as --target group'
+complete -c session-init -s t -l grace -x -a '1s 5s 10s 30s 1m infinity' -d 'once COMMAND has ended: ask all that is left to end too, wait for it at most this long, and kill the rest'
+complete -c session-init -s k -l kill-after -x -a '1s 5s 10s 30s 1m infinity' -d 'this long after the first TERM, INT or QUIT: kill everything'
+complete -c session-init -l linger -d 'once COMMAND has ended: stay until all that it left has ended by itself'
+complete -c session-init -s e -l remap-exit -x -a '' -d 'report exit status CODE as NEW, or as 0'
+complete -c session-init -s p -l parent-death-signal -x -a 'HUP INT QUIT ILL TRAP ABRT BUS FPE USR1 SEGV USR2 PIPE ALRM TERM STKFLT CONT TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS RTMIN RTMAX' -d 'the signal session-init gets when its own parent dies'
+complete -c session-init -s s -l subreaper -d 'accepted and ignored: session-init always is the reaper'
+complete -c session-init -s w -l warn-on-reap -d 'print a line for every orphan that is reaped'
+complete -c session-init -s v -l verbose -d 'print every decision to stderr'
+complete -c session-init -l explain -d 'print what becomes of each signal and every setting, and run nothing'
+complete -c session-init -s h -l help -d 'print this text'
+complete -c session-init -s V -l version -d 'print the version'

@@ -1,0 +1,81 @@
+//! What the man page says about each option beyond the help text, in paragraphs.
+
+use libtest_mimic::Trial;
+use session_init::cli::flags::{FLAGS, Flag};
+
+/// By the name that the option goes by.
+const DETAILS: &[(&str, &[&str])] = &[
+    (
+        "--rewrite",
+        &[
+            "TO is the signal that is sent in the place of FROM; 0 drops it. A target behind an @ (child, group, session or all) holds for this rule alone. Rules are read from left to right, and those of the command line come after those of the variable.",
+            "KILL and STOP cannot be rewritten, since no process can catch them, nor CHLD, which is how ended children are reported.",
+        ],
+    ),
+    (
+        "--single-child",
+        &[
+            "COMMAND stays in session-init's session and process group. What the terminal sends to that group is not delivered a second time. It cannot be combined with the targets group and session.",
+        ],
+    ),
+    (
+        "--target",
+        &[
+            "As PID 1, all is every other process of the PID namespace. Elsewhere it is every descendant, those in sessions of their own included; a process that is none never gets a signal.",
+        ],
+    ),
+    ("-g", &["It is tini's name for what is the default here."]),
+    (
+        "--grace",
+        &[
+            "What is left gets TERM, or what the table turns TERM into, and then CONT. session-init goes on reaping and sending signals on, now to everything left, and ends the moment nothing is. After DURATION it kills the rest and names it on stderr. The default is 0: the rest of the process group gets the signal, and nobody waits for it.",
+        ],
+    ),
+    (
+        "--kill-after",
+        &["It bounds the whole of a stop: everything gets KILL, COMMAND included. The default, and 0, is never."],
+    ),
+    (
+        "--linger",
+        &[
+            "For programs that put themselves into the background. Nothing is asked to end; signals go to everything left. It cannot be combined with --grace.",
+        ],
+    ),
+    (
+        "--remap-exit",
+        &["143:0, or just 143, reports a COMMAND that ended by TERM as a success. The last rule for a status wins."],
+    ),
+    (
+        "--parent-death-signal",
+        &["The signal is handled like any other. If the parent has died already, it is sent at once."],
+    ),
+    ("--subreaper", &["It is tini's option for what is always so here."]),
+    ("--warn-on-reap", &["The line gives the orphan's pid, its name and how it ended."]),
+    ("--verbose", &["See MESSAGES."]),
+    ("--explain", &["COMMAND may be left out."]),
+    ("--help", &[]),
+    ("--version", &[]),
+];
+
+/// The option's long form, or its short one where it has no other.
+pub(crate) fn name(flag: &Flag) -> String {
+    if flag.long.is_empty() {
+        flag.short.map(|letter| format!("-{letter}")).unwrap_or_default()
+    } else {
+        format!("--{}", flag.long)
+    }
+}
+
+pub(crate) fn of(flag: &Flag) -> &'static [&'static str] {
+    let name = name(flag);
+    DETAILS.iter().find(|(known, _)| *known == name).map_or(&[], |(_, details)| details)
+}
+
+/// Each option has details, and each detail an option.
+pub(crate) fn trial() -> Trial {
+    Trial::test("every option has its details", || {
+        let flags: Vec<String> = FLAGS.iter().map(name).collect();
+        let details: Vec<&str> = DETAILS.iter().map(|(name, _)| *name).collect();
+        if flags == details { Ok(()) } else { Err(format!("{flags:?} and {details:?}").into()) }
+    })
+}
