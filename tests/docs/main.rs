@@ -50,6 +50,6 @@ fn main() -> ExitCode {
             if found == contents { Ok(()) } else { Err("run `make docs`".into()) }
         })
     });
-    let trials = current.chain([details::trial()]).chain(programs::trials()).collect();
+    let trials = current.chain([details::trial()]).chain(readme::trials()).chain(programs::trials()).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

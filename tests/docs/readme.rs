@@ -1,8 +1,10 @@
-//! The README's list of options: the help text, between two marks.
+//! The README: its list of options, which is the help text between two marks, and its commands, which do what it says.
 
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
+use libtest_mimic::Trial;
 use session_init::cli::docs;
 use session_init::cli::flags::Page;
 
@@ -11,9 +13,92 @@ const END: &str = "<!-- end of options -->\n";
 
 /// The README as it is, but with the options of today.
 pub(crate) fn with_current_options() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let text = fs::read_to_string(path).expect("the README is there");
+    let text = text();
     let (before, rest) = text.split_once(BEGIN).expect("the README has the mark that the options begin");
     let (_, after) = rest.split_once(END).expect("the README has the mark that the options end");
     format!("{before}{BEGIN}\n```text\n{}```\n\n{END}{after}", docs::page(Page::Help))
+}
+
+fn text() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    fs::read_to_string(path).expect("the README is there")
+}
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let (commands, lines) = (commands(&text()), command_lines(&text()));
+    assert!(commands.len() >= 3 && lines.len() >= 10, "the README has changed its form: {commands:?} {lines:?}");
+    let commands = commands.into_iter().map(|(command, output)| {
+        Trial::test(format!("README: {command}"), move || check(&command, output.as_deref()).map_err(Into::into))
+    });
+    let lines = lines.into_iter().map(|line| {
+        let explained = line.replacen("session-init", "session-init --explain", 1);
+        Trial::test(format!("README: {line}"), move || check(&explained, None).map_err(Into::into))
+    });
+    commands.chain(lines).collect()
+}
+
+/// Every block of the language `sh`, and the block of the language `text` that shows what it prints, if one comes next.
+fn commands(text: &str) -> Vec<(String, Option<String>)> {
+    let mut commands: Vec<(String, Option<String>)> = Vec::new();
+    let mut last_is_command = false;
+    for block in text.split("\n```").skip(1).step_by(2) {
+        let (language, contents) = block.split_once('\n').unwrap_or_default();
+        match (language, commands.last_mut()) {
+            ("sh", _) => commands.push((contents.to_owned(), None)),
+            ("text", Some((_, output))) if last_is_command => *output = Some(contents.to_owned()),
+            _ => {}
+        }
+        last_is_command = language == "sh";
+    }
+    commands
+}
+
+/// Every command line in a table.
+fn command_lines(text: &str) -> Vec<String> {
+    let rows = text.lines().filter(|line| line.starts_with('|'));
+    let codes = rows.flat_map(|row| row.split('`').skip(1).step_by(2));
+    codes.filter(|code| code.starts_with("session-init ")).map(str::to_owned).collect()
+}
+
+/// Runs a command of the README, as this build has it, and compares what it prints, whatever the pids are.
+fn check(command: &str, expected: Option<&str>) -> Result<(), String> {
+    if command.starts_with("make ") {
+        // These are what CI runs.
+        return Ok(());
+    }
+    let command = command.replace("cargo run --release --", "session-init");
+    let program = Path::new(env!("CARGO_BIN_EXE_session-init"));
+    let mut path = program.parent().expect("it lies in a folder").as_os_str().to_owned();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    // In a session of its own: what a terminal adds is not the README's.
+    let output = Command::new("setsid")
+        .args(["-w", "sh", "-c", &format!("exec 2>&1; {command}")])
+        .env("PATH", path)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| error.to_string())?;
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    if !output.status.success() {
+        return Err(format!("{}: {printed}", output.status));
+    }
+    match expected {
+        Some(expected) if without_pids(expected) != without_pids(&printed) => Err(printed),
+        _ => Ok(()),
+    }
+}
+
+/// The text with every pid, which is a number behind one of these words, as N.
+fn without_pids(text: &str) -> String {
+    let mut last = "";
+    let mut words = Vec::new();
+    for word in text.trim_end().split(' ') {
+        let digits = word.chars().take_while(char::is_ascii_digit).count();
+        let is_pid = digits > 0 && ["pid", "group", "process"].contains(&last.trim());
+        words.push(if is_pid { format!("N{}", &word[digits..]) } else { word.to_owned() });
+        if !word.is_empty() {
+            last = word;
+        }
+    }
+    words.join(" ")
 }
