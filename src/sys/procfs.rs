@@ -33,7 +33,11 @@ impl Descendant {
         let (handle, number) = (handle.as_raw_fd(), libc::c_int::from(signal.number()));
         // SAFETY: the call takes numbers and a null pointer, which stands for the usual siginfo_t.
         let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, handle, number, std::ptr::null::<()>(), 0) };
-        check(result).map(drop)
+        match check(result) {
+            // A seccomp profile may allow `pidfd_open` alone. Where the signal itself is not allowed, kill(2) says so again.
+            Err(Errno::ENOSYS | Errno::EPERM) => kill::process(self.pid, signal),
+            result => result.map(drop),
+        }
     }
 }
 
