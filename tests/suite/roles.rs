@@ -2,6 +2,8 @@
 //!
 //! Each prints `ready` with its pid once a signal finds it as it is to be found.
 
+mod starts;
+
 use std::ffi::OsString;
 use std::fmt::Arguments;
 use std::fs;
@@ -20,12 +22,19 @@ pub(crate) const WORD: &str = "role";
 pub(crate) fn play(words: &[OsString]) -> ! {
     let words: Vec<String> = words.iter().map(|word| String::from_utf8_lossy(word.as_bytes()).into_owned()).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    match words.as_slice() {
+    act(&words);
+    sys::exit_now(0);
+}
+
+fn act(words: &[&str]) {
+    match words {
         ["listen"] => listen(&[]),
         ["listen", ends @ ..] => listen(ends),
         ["count"] => count(),
         ["die", signal] => die(Signal::named(signal)),
         ["exit", status] => sys::exit_now(number(status)),
+        ["as-user", user, rest @ ..] => as_user(number(user), rest),
+        ["starts", count, signal, moment] => starts::play(number(count), Signal::named(signal), moment),
         ["report"] => report(),
         ["words", ..] => print_words(),
         ["orphans", count] => orphans(number(count)),
@@ -39,7 +48,6 @@ pub(crate) fn play(words: &[OsString]) -> ! {
         ["deaf"] => deaf(),
         _ => panic!("there is no role {words:?}"),
     }
-    sys::exit_now(0);
 }
 
 fn number(word: &str) -> i32 {
@@ -68,20 +76,16 @@ fn listen(ends: &[&str]) {
     }
 }
 
-/// Counts signals until TERM comes, then says `NAME times` for each. TERM waits until the others have been taken.
+/// Counts signals until RTMAX comes, then says `NAME times` for each. Of what is pending RTMAX comes last.
 fn count() {
     let _ = sys::set_blocked(SignalSet::ALL);
     say(format_args!("ready {}", sys::pid()));
     let mut counts = [0_usize; 65];
     while let Some(taken) = sys::take_signal(SignalSet::ALL, None) {
         counts[usize::try_from(taken.signal.as_raw()).unwrap()] += 1;
-        if taken.signal == TERM {
+        if taken.signal == Signal::number(64) {
             break;
         }
-    }
-    // What a real-time signal's number puts behind TERM.
-    while let Some(taken) = sys::take_signal(SignalSet::ALL, Some(Duration::ZERO)) {
-        counts[usize::try_from(taken.signal.as_raw()).unwrap()] += 1;
     }
     for signal in Signal::all() {
         let count = counts[usize::try_from(signal.as_raw()).unwrap()];
@@ -96,6 +100,12 @@ fn die(signal: Signal) {
     sys::die_by(signal);
     // A signal that ends nobody.
     say(format_args!("survived {signal}"));
+}
+
+/// Plays another role as this user, whom the init has no power over.
+fn as_user(user: i32, words: &[&str]) {
+    sys::set_user(user.unsigned_abs()).expect("only root may become another user");
+    act(words);
 }
 
 /// What it was started with.
