@@ -45,6 +45,18 @@ impl Ended {
         self
     }
 
+    #[track_caller]
+    pub(crate) fn stdout_lacks(self, text: &str) -> Self {
+        assert!(!self.stdout.contains(text), "{text:?} is in stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn stderr_lacks(self, text: &str) -> Self {
+        assert!(!self.stderr.contains(text), "{text:?} is in stderr:\n{}\nstdout:\n{}", self.stderr, self.stdout);
+        self
+    }
+
     /// The pids of this run's processes that live.
     pub(crate) fn living(&self) -> Vec<i32> {
         process::with_variable(&format!("{MARK}={}", self.mark))

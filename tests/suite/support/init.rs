@@ -1,6 +1,6 @@
 //! What is started, and in what surroundings.
 
-use std::ffi::{CString, OsStr, OsString};
+use std::ffi::{CString, OsStr, OsString, c_int, c_long, c_ulong};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -42,6 +42,7 @@ pub(crate) struct Init {
     stdin: bool,
     stderr: Stderr,
     closed: Vec<i32>,
+    inherited: Vec<i32>,
     directory: PathBuf,
     pid_1: bool,
     no_proc: bool,
@@ -50,6 +51,8 @@ pub(crate) struct Init {
     terminal: bool,
     user: Option<u32>,
     no_new_privileges: bool,
+    without_capabilities: &'static [c_ulong],
+    denied: Option<(&'static [c_long], c_int)>,
     ignored: SignalSet,
     blocked: SignalSet,
     pending: SignalSet,
@@ -81,6 +84,7 @@ impl Init {
             stdin: false,
             stderr: Stderr::Read,
             closed: Vec::new(),
+            inherited: Vec::new(),
             directory: "/".into(),
             pid_1: false,
             no_proc: false,
@@ -89,6 +93,8 @@ impl Init {
             terminal: false,
             user: None,
             no_new_privileges: false,
+            without_capabilities: &[],
+            denied: None,
             ignored: SignalSet::default(),
             blocked: SignalSet::default(),
             pending: SignalSet::default(),
@@ -177,6 +183,18 @@ impl Init {
         self
     }
 
+    /// Without these capabilities, which it could not get back either. Needs root.
+    pub(crate) fn without_capabilities(mut self, capabilities: &'static [c_ulong]) -> Self {
+        self.without_capabilities = capabilities;
+        self
+    }
+
+    /// A seccomp filter answers these system calls with this error.
+    pub(crate) fn denying(mut self, calls: &'static [c_long], errno: c_int) -> Self {
+        self.denied = Some((calls, errno));
+        self
+    }
+
     pub(crate) fn ignoring(mut self, signals: impl IntoIterator<Item = Signal>) -> Self {
         self.ignored = signals.into_iter().collect();
         self
@@ -196,6 +214,12 @@ impl Init {
 
     pub(crate) fn closing(mut self, descriptors: impl IntoIterator<Item = i32>) -> Self {
         self.closed.extend(descriptors);
+        self
+    }
+
+    /// It finds these descriptors open too.
+    pub(crate) fn inheriting(mut self, descriptors: impl IntoIterator<Item = i32>) -> Self {
+        self.inherited.extend(descriptors);
         self
     }
 
@@ -278,6 +302,8 @@ impl Init {
             terminal: self.terminal,
             user: self.user.take(),
             no_new_privileges: self.no_new_privileges,
+            without_capabilities: self.without_capabilities,
+            denied: self.denied,
             ignored: self.ignored,
             blocked: self.blocked,
             pending: self.pending,
@@ -335,6 +361,9 @@ impl Init {
             let (reader, stdout) = sys::pipe()?;
             running.stdout = Some(Output::read_from(reader)?);
             descriptors.extend([(0, stdin), (1, stdout), (2, self.stderr(running)?)]);
+        }
+        for number in self.inherited.iter().copied() {
+            descriptors.push((number, sys::move_above(File::open("/dev/null")?.into(), number)?));
         }
         descriptors.retain(|(number, _)| !self.closed.contains(number));
         Ok(descriptors)

@@ -1,6 +1,6 @@
 //! Starting a process in surroundings that are exactly so.
 
-use std::ffi::{CString, c_char};
+use std::ffi::{CString, c_char, c_int, c_long, c_ulong};
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::ptr;
@@ -29,6 +29,10 @@ pub(crate) struct Plan {
     pub(crate) terminal: bool,
     pub(crate) user: Option<u32>,
     pub(crate) no_new_privileges: bool,
+    /// What it cannot do even as root.
+    pub(crate) without_capabilities: &'static [c_ulong],
+    /// System calls that fail, and the error that they fail with.
+    pub(crate) denied: Option<(&'static [c_long], c_int)>,
     pub(crate) ignored: SignalSet,
     pub(crate) blocked: SignalSet,
     pub(crate) pending: SignalSet,
@@ -86,11 +90,17 @@ impl Plan {
                 // KILL and STOP cannot be set; they are what they have to be.
                 let _ = sys::set_disposition(signal, if ignored { Disposition::Ignore } else { Disposition::Default });
             }
+            for capability in self.without_capabilities {
+                sys::control(libc::PR_CAPBSET_DROP, *capability)?;
+            }
             if let Some(user) = self.user {
                 sys::set_user(user)?;
             }
             if self.no_new_privileges {
                 sys::control(libc::PR_SET_NO_NEW_PRIVS, 1)?;
+            }
+            if let Some((calls, errno)) = self.denied {
+                sys::deny(calls, errno)?;
             }
             for signal in self.pending.iter() {
                 sys::kill(sys::pid(), signal)?;

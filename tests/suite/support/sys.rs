@@ -316,6 +316,30 @@ pub(crate) fn control(option: c_int, value: libc::c_ulong) -> io::Result<c_int> 
     check(unsafe { libc::prctl(option, value, NONE, NONE, NONE) })
 }
 
+/// Lets these system calls fail with this error from now on, in this process and all that come from it (seccomp(2)).
+pub(crate) fn deny(calls: &[c_long], errno: c_int) -> io::Result<()> {
+    const MOST: usize = 16;
+    let instruction = |code: u32, jump_if_not, k: c_long| libc::sock_filter {
+        code: code.try_into().expect("16 bits are enough"),
+        jt: 0,
+        jf: jump_if_not,
+        k: k.try_into().expect("32 bits are enough"),
+    };
+    let answer = |action: u32| instruction(libc::BPF_RET | libc::BPF_K, 0, action.into());
+    // The number of the call is what lies first; on to the next comparison unless it is that one.
+    let mut filter = [instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0); 2 * MOST + 2];
+    for (place, call) in filter[1..].chunks_exact_mut(2).zip(calls) {
+        place[0] = instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, *call);
+        place[1] = answer(libc::SECCOMP_RET_ERRNO | errno.unsigned_abs());
+    }
+    let length = 2 * calls.len() + 2;
+    filter[length - 1] = answer(libc::SECCOMP_RET_ALLOW);
+    let program = libc::sock_fprog { len: length.try_into().expect("few"), filter: filter.as_mut_ptr() };
+    control(libc::PR_SET_NO_NEW_PRIVS, 1)?;
+    // SAFETY: the pointer is to a program, whose pointer and length are those of the instructions.
+    check(unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) }).map(drop)
+}
+
 pub(crate) fn unshare(flags: c_int) -> io::Result<()> {
     // SAFETY: it takes a number.
     check(unsafe { libc::unshare(flags) }).map(drop)
@@ -350,6 +374,11 @@ fn own(fd: RawFd) -> OwnedFd {
 pub(crate) fn duplicate_above(fd: RawFd, lowest: RawFd) -> io::Result<RawFd> {
     // SAFETY: it takes numbers.
     check(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, lowest) })
+}
+
+/// The same under a number above this one.
+pub(crate) fn move_above(fd: OwnedFd, number: RawFd) -> io::Result<OwnedFd> {
+    duplicate_above(fd.as_raw_fd(), number + 1).map(own)
 }
 
 /// Makes `number` stand for what `fd` is, also after exec.
