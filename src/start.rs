@@ -104,13 +104,20 @@ fn is_executable(file: &CString) -> bool {
 /// Says why COMMAND did not start.
 fn explain(name: &OsStr, files: &[CString], error: SpawnError) -> StartError {
     let command = name.display().to_string();
+    let exists = || !name.is_empty() && files.iter().any(|file| access(file.as_c_str(), AccessFlags::F_OK).is_ok());
     match error {
         SpawnError::Clone(error) => StartError::Clone(error),
         // The same error where the file is missing and where the program is that its first line or its header names.
         SpawnError::Exec { error: Errno::ENOENT, .. } => {
-            let exists =
-                !name.is_empty() && files.iter().any(|file| access(file.as_c_str(), AccessFlags::F_OK).is_ok());
-            if exists { StartError::NoInterpreter { command } } else { StartError::NotFound { command } }
+            if exists() {
+                StartError::NoInterpreter { command }
+            } else {
+                StartError::NotFound { command }
+            }
+        }
+        // A folder of PATH that may not be searched does not make COMMAND one that was found.
+        SpawnError::Exec { error: Errno::EACCES, .. } if !name.as_bytes().contains(&b'/') && !exists() => {
+            StartError::NotFound { command }
         }
         SpawnError::Exec { error, .. } => StartError::NotRunnable { command, error },
     }

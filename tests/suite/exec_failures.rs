@@ -219,10 +219,11 @@ fn a_folder_that_may_not_be_searched_is_passed_over() {
     fs::set_permissions(&first, Permissions::from_mode(0o700)).expect("its owner may change it");
     let user = || Init::new().as_user(1234).variable("PATH", &path);
     user().run(["both"]).expect_exit(0).stdout_is("second\n");
-    // Nobody can tell whether it would have been in there.
-    fails(user(), "neither", 126, DENIED);
+    // What may be in there has not been found; but what the name itself leads to has been.
+    fails(user(), "neither", 127, NOT_FOUND);
     fs::remove_file(second.join("both")).expect("it is there");
-    fails(user(), "both", 126, DENIED);
+    fails(user(), "both", 127, NOT_FOUND);
+    fails(user(), &format!("{}/neither", text(&first)), 126, DENIED);
 }
 
 fn a_failure_is_the_same_in_single_child_mode_and_as_pid_1() {
