@@ -31,6 +31,7 @@ pub(crate) const TESTS: &[Test] = tests![
     a_command_of_another_user_is_reported_once_for_each_target: ROOT,
     a_signal_for_a_command_that_has_just_ended_is_no_error,
     nobody_but_descendants_gets_a_signal,
+    the_death_of_the_parent_is_a_signal_where_one_is_named,
     urg_is_told_of_only_at_the_second_v,
 ];
 
@@ -329,6 +330,14 @@ fn nobody_but_descendants_gets_a_signal() {
         let ended = run.send_to(init, rt(30)).expect_exit(0);
         assert_eq!(got(&ended.stderr), ["got USR2"], "{options}");
         ended.nothing_left();
+    }
+}
+
+fn the_death_of_the_parent_is_a_signal_where_one_is_named() {
+    for start in ["$INIT -p USR1", "SESSION_INIT_PARENT_DEATH_SIGNAL=sigusr1 $INIT"] {
+        let script = format!("{start} $ROLE listen USR1 & read line");
+        let run = Init::new().with_stdin().from_script(&script).wait_for("ready");
+        run.close_stdin().wait_for("got USR1").end().nothing_left();
     }
 }
 
