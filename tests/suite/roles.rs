@@ -35,8 +35,6 @@ fn act(words: &[&str]) {
         ["exit", status] => sys::exit_now(number(status)),
         ["as-user", user, rest @ ..] => as_user(number(user), rest),
         ["starts", count, signal, moment] => starts::play(number(count), Signal::named(signal), moment),
-        ["report"] => report(),
-        ["words", ..] => print_words(),
         ["orphans", count] => orphans(number(count)),
         ["orphan-dying-by", signal] => orphan_dying_by(Signal::named(signal)),
         ["traced-orphan"] => traced_orphan(),
@@ -106,28 +104,6 @@ fn die(signal: Signal) {
 fn as_user(user: i32, words: &[&str]) {
     sys::set_user(user.unsigned_abs()).expect("only root may become another user");
     act(words);
-}
-
-/// What it was started with.
-fn report() {
-    let own = process::stat(sys::pid()).expect("/proc is there");
-    say(format_args!("blocked: {}", sys::blocked()));
-    say(format_args!("pending: {}", sys::pending()));
-    say(format_args!("ignored: {}", SignalSet::ignored()));
-    say(format_args!("pid {} group {} session {}", own.pid, own.group, own.session));
-    say(format_args!("directory: {}", std::env::current_dir().unwrap_or_default().display()));
-    let descriptors: Vec<String> =
-        process::descriptors(sys::pid()).into_iter().map(|(number, _)| number.to_string()).collect();
-    // The last one is that of the look itself.
-    say(format_args!("descriptors: {}", descriptors[..descriptors.len() - 1].join(" ")));
-    say(format_args!("done"));
-}
-
-/// Its words and its environment, in the kernel's own bytes.
-fn print_words() {
-    let words = fs::read("/proc/self/cmdline").expect("/proc is there");
-    let _ = std::io::stdout().write_all(&words);
-    let _ = std::io::stdout().flush();
 }
 
 /// Leaves so many orphans behind, each of which has ended or is about to; every third by a signal.

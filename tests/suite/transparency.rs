@@ -142,7 +142,7 @@ fn the_command_keeps_the_working_directory_and_session_init_goes_to_the_root() {
     run.close_stdin().expect_exit(0);
 }
 
-/// As `od -An -v -tx1` prints it, but for the line ends.
+/// As od(1) prints it with `-An -v -tx1`, but for the line ends.
 fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!(" {byte:02x}")).collect::<Vec<_>>().concat()
 }
@@ -150,7 +150,7 @@ fn hexadecimal(bytes: &[u8]) -> String {
 fn arguments_pass_byte_for_byte() {
     let every_byte: Vec<u8> = (1..=255).collect();
     let words = ["sh", "-c", "od -An -v -tx1 /proc/$$/cmdline", "", "--", "-v", "\u{fc}"];
-    let words = words.iter().map(|word| OsStr::new(word)).chain([OsStr::from_bytes(&every_byte)]);
+    let words = words.iter().map(OsStr::new).chain([OsStr::from_bytes(&every_byte)]);
     let expected: Vec<u8> = words.clone().flat_map(|word| [word.as_bytes(), b"\0"].concat()).collect();
     let ended = Init::new().run(words).expect_exit(0);
     assert_eq!(ended.stdout.replace('\n', ""), hexadecimal(&expected));
@@ -204,7 +204,7 @@ fn it_works_with_no_new_privileges() {
     works(Init::new().without_new_privileges());
 }
 
-/// All that capabilities(7) knows, but for CAP_SETPCAP, which has to go last.
+/// All that capabilities(7) knows, but for `CAP_SETPCAP`, which has to go last.
 const CAPABILITIES: &[libc::c_ulong] = &[
     0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
     32, 33, 34, 35, 36, 37, 8,

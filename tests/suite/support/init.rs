@@ -363,7 +363,7 @@ impl Init {
             descriptors.extend([(0, stdin), (1, stdout), (2, self.stderr(running)?)]);
         }
         for number in self.inherited.iter().copied() {
-            descriptors.push((number, sys::move_above(File::open("/dev/null")?.into(), number)?));
+            descriptors.push((number, sys::owned_duplicate_above(&File::open("/dev/null")?.into(), number)?));
         }
         descriptors.retain(|(number, _)| !self.closed.contains(number));
         Ok(descriptors)

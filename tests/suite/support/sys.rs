@@ -376,8 +376,8 @@ pub(crate) fn duplicate_above(fd: RawFd, lowest: RawFd) -> io::Result<RawFd> {
     check(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, lowest) })
 }
 
-/// The same under a number above this one.
-pub(crate) fn move_above(fd: OwnedFd, number: RawFd) -> io::Result<OwnedFd> {
+/// What `fd` is under a number above this one.
+pub(crate) fn owned_duplicate_above(fd: &OwnedFd, number: RawFd) -> io::Result<OwnedFd> {
     duplicate_above(fd.as_raw_fd(), number + 1).map(own)
 }
 
