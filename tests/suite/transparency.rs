@@ -27,6 +27,7 @@ pub(crate) const TESTS: &[Test] = tests![
     it_works_without_proc: ROOT,
     it_works_where_its_session_and_group_lie_outside_its_pid_namespace: ROOT,
     it_works_where_seccomp_denies_what_is_new,
+    it_works_where_seccomp_denies_one_of_them,
     with_calls_denied_a_full_stderr_still_does_no_harm,
     with_calls_denied_and_no_proc_nothing_is_kept_open: ROOT,
     what_it_does_without_is_said_under_v,
@@ -271,6 +272,14 @@ fn it_works_where_seccomp_denies_what_is_new() {
         // Nothing of it escapes a killing.
         let run = init.options(["--kill-after", "0.1"]).role(["deaf-tree", "30"]).wait_for("ready");
         run.send(TERM).expect_exit(137).nothing_left();
+    }
+}
+
+fn it_works_where_seccomp_denies_one_of_them() {
+    for errno in [libc::ENOSYS, libc::EPERM] {
+        for call in NEW_CALLS.chunks(1) {
+            works(Init::new().denying(call, errno).options(["--target", "all", "--grace", "10"]));
+        }
     }
 }
 
