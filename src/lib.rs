@@ -18,12 +18,14 @@
 //! | [`supervisor`] | the decisions |
 //! | `start`, `run` | start, loop, end |
 //! | `reach` | whom a target stands for |
+//! | `job` | whose turn it is at the terminal |
 //! | `log` | messages |
 //! | `sys` | system calls, and all that is `unsafe` |
 
 pub mod cli;
 pub mod error;
 pub mod exit;
+mod job;
 mod log;
 mod lookup;
 mod nearest;

@@ -6,12 +6,13 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getsid};
 
 use crate::exit::Ended;
 use crate::log::Log;
 use crate::route::Target;
 use crate::signal::Signal;
+use crate::supervisor::Mode;
 use crate::sys::signals::SignalSet;
 use crate::sys::wait::{Child, Seen, State};
 use crate::sys::{kill, procfs, signals, wait};
@@ -24,7 +25,9 @@ const QUIET: Duration = Duration::from_millis(20);
 /// COMMAND and everything that comes from it.
 pub(crate) struct Reach<'log> {
     command: Pid,
-    new_session: bool,
+    mode: Mode,
+    /// The session that COMMAND is in.
+    session: Pid,
     is_pid_1: bool,
     command_reaped: bool,
     log: &'log Log,
@@ -64,8 +67,9 @@ impl fmt::Display for Reached {
 }
 
 impl<'log> Reach<'log> {
-    pub(crate) fn new(command: Pid, new_session: bool, is_pid_1: bool, log: &'log Log) -> Self {
-        Self { command, new_session, is_pid_1, command_reaped: false, log, denied: Vec::new() }
+    pub(crate) fn new(command: Pid, mode: Mode, is_pid_1: bool, log: &'log Log) -> Self {
+        let session = if mode == Mode::Session { command } else { getsid(None).unwrap_or(command) };
+        Self { command, mode, session, is_pid_1, command_reaped: false, log, denied: Vec::new() }
     }
 
     pub(crate) fn command(&self) -> Pid {
@@ -81,8 +85,9 @@ impl<'log> Reach<'log> {
         self.command_reaped = true;
     }
 
-    pub(crate) fn command_is_stopped(&self) -> bool {
-        !self.command_reaped && wait::is_stopped(self.command)
+    /// The signal that stopped COMMAND, if it is stopped at this moment.
+    pub(crate) fn command_stopped_by(&self) -> Option<Signal> {
+        if self.command_reaped { None } else { wait::stopped_by(self.command) }
     }
 
     /// Sends the signal. What may not be signalled is reported, once for each target.
@@ -114,8 +119,8 @@ impl<'log> Reach<'log> {
         match target {
             Target::All if self.is_pid_1 => (kill::everyone(signal), Reached::Everybody),
             Target::Session if procfs::is_usable() => {
-                let (result, count) = send_to_descendants(signal, Some(command));
-                (result, Reached::Session(command, count))
+                let (result, count) = send_to_descendants(signal, Some(self.session));
+                (result, Reached::Session(self.session, count))
             }
             Target::All if procfs::is_usable() => {
                 let (result, count) = send_to_descendants(signal, None);
@@ -125,7 +130,7 @@ impl<'log> Reach<'log> {
             _ if self.command_reaped => (Err(Errno::ESRCH), Reached::Process(command)),
             Target::Child => (kill::process(command, signal), Reached::Process(command)),
             // Nothing is known of the others where /proc is missing.
-            Target::Group | Target::Session | Target::All if self.new_session => {
+            Target::Group | Target::Session | Target::All if self.mode.has_own_group() => {
                 (kill::group(command, signal), Reached::Group(command))
             }
             Target::Group | Target::Session | Target::All => {
@@ -166,7 +171,7 @@ impl<'log> Reach<'log> {
             return;
         }
         if !self.command_reaped {
-            let kill = if self.new_session { kill::group } else { kill::process };
+            let kill = if self.mode.has_own_group() { kill::group } else { kill::process };
             let _ = kill(self.command, Signal::KILL);
         }
         if procfs::is_usable() {

@@ -14,12 +14,13 @@ use crate::cli::docs;
 use crate::cli::explain::{self, Surroundings};
 use crate::cli::parse::{Config, Invocation, parse};
 use crate::exit::{Ended, Remap, status};
+use crate::job::Job;
 use crate::log::Log;
 use crate::reach::{self, Count, Names, Reach, Sent};
 use crate::route::Target;
 use crate::signal::Signal;
 use crate::start::start;
-use crate::supervisor::{Action, Deadline, Event, Origin, Settings, Supervisor};
+use crate::supervisor::{Action, Deadline, Event, Mode, Modes, Origin, Settings, Supervisor};
 use crate::sys::signals::{Disposition, Received, SignalSet};
 use crate::sys::wait::{Child, Seen, State};
 use crate::sys::{descriptors, kill, procfs, signals, wait};
@@ -67,27 +68,30 @@ fn print(text: &str, log: &Log) -> u8 {
 
 fn run_command(config: &Config, mask: SignalSet, log: &Log) -> u8 {
     let is_pid_1 = getpid().as_raw() == 1;
-    let command = match start(config, is_pid_1, mask, log) {
-        Ok(command) => command,
+    let started = match start(config, is_pid_1, mask, log) {
+        Ok(started) => started,
         Err(error) => {
             log.say(format_args!("{error}"));
             return error.status();
         }
     };
     // From here on nothing may end session-init but COMMAND's end. What fails is reported, and COMMAND's status decides.
-    descriptors::close_all_but_stderr();
+    descriptors::close_all_but_stderr_and(started.job.as_ref().map(Job::descriptor));
     let _ = chdir("/");
     let settings = Settings {
-        table: config.table.clone(),
-        new_session: config.new_session,
+        table: if started.mode == Mode::Job { &config.job_table } else { &config.table }.clone(),
+        mode: started.mode,
+        wants_terminal: started.wants_terminal,
         is_pid_1,
         grace: config.grace,
         kill_after: config.kill_after,
         linger: config.linger,
     };
     let init = Init {
-        reach: Reach::new(command, config.new_session, is_pid_1, log),
+        reach: Reach::new(started.command, started.mode, is_pid_1, log),
         supervisor: Supervisor::new(settings),
+        job: started.job,
+        stopped_by: None,
         config,
         log,
         deadlines: Vec::new(),
@@ -125,6 +129,9 @@ enum Looked {
 struct Init<'config> {
     reach: Reach<'config>,
     supervisor: Supervisor,
+    job: Option<Job>,
+    /// The signal that stopped COMMAND, a job, as far as the supervisor knows.
+    stopped_by: Option<Signal>,
     config: &'config Config,
     log: &'config Log,
     deadlines: Vec<(Deadline, Instant)>,
@@ -170,7 +177,7 @@ impl Init<'_> {
 
     /// Reaps every child that has ended but COMMAND, whose end is only looked at: unreaped, its pid still keeps its process
     /// group from being somebody else's. `child` is one that has probably ended; knowing it saves a look.
-    fn look_at_children(&self, child: Option<Pid>) -> Looked {
+    fn look_at_children(&mut self, child: Option<Pid>) -> Looked {
         let command = self.reach.command();
         if let Some(orphan) = child.filter(|child| *child != command) {
             self.reap(orphan);
@@ -182,10 +189,23 @@ impl Init<'_> {
                 }
                 Seen::Child(Child { pid, .. }) => self.reap(pid),
                 Seen::NoChildren if self.reach.command_reaped() => return Looked::Event(Event::NothingLeft),
-                Seen::Nothing | Seen::NoChildren => return Looked::Everything,
+                Seen::Nothing | Seen::NoChildren => {
+                    return self.look_at_job().map_or(Looked::Everything, Looked::Event);
+                }
             }
         }
         Looked::Some
+    }
+
+    /// Whether COMMAND, a job, has been stopped since the last look.
+    fn look_at_job(&mut self) -> Option<Event> {
+        let job = self.job.as_ref()?;
+        let stopped_by = self.reach.command_stopped_by();
+        if stopped_by == self.stopped_by {
+            return None;
+        }
+        self.stopped_by = stopped_by;
+        stopped_by.map(|signal| Event::CommandStopped(signal, job.holder()))
     }
 
     fn reap(&self, orphan: Pid) {
@@ -215,13 +235,16 @@ impl Init<'_> {
 
     /// Does what the supervisor says about an event; the answer is how COMMAND ended, once all is done.
     fn handle(&mut self, event: Event) -> Option<Ended> {
+        if let (Event::Signal(Signal::CONT, _), Some(job)) = (event, &mut self.job) {
+            job.resumed();
+        }
         let actions = self.supervisor.handle(event);
         let mut report = Report::about(event, self.log);
         for action in actions.iter() {
             match action {
                 Action::Send(signal, target) => self.send(signal, target, &mut report),
                 Action::ContinueIfStopped(target) => {
-                    if self.reach.command_is_stopped() {
+                    if self.reach.command_stopped_by().is_some() {
                         self.send(Signal::CONT, target, &mut report);
                     }
                 }
@@ -231,10 +254,37 @@ impl Init<'_> {
                     self.deadlines.extend(Instant::now().checked_add(period).map(|at| (deadline, at)));
                 }
                 Action::ReapCommand => self.reach.reap_command(),
-                Action::StopSelf => {
+                Action::StopSelf(signal) => {
                     report.add(format_args!("stopping as well"));
                     report.print(self.log);
-                    return self.stop();
+                    return self.stop(signal, |signal| {
+                        let _ = kill::process(getpid(), signal);
+                    });
+                }
+                Action::StopJob(signal) => {
+                    report.add(format_args!("stopping as well, and what else is in this process group"));
+                    report.print(self.log);
+                    return self.stop(signal, kill::own_group);
+                }
+                Action::GiveTerminal => {
+                    if self.job.as_mut().is_some_and(Job::give) {
+                        report.add(format_args!("gave it the terminal"));
+                    }
+                }
+                Action::TakeTerminal => {
+                    if self.job.as_mut().is_some_and(|job| job.take(Modes::AsLeft)) {
+                        report.add(format_args!("took the terminal back"));
+                    }
+                }
+                Action::TakeTerminalAtEnd(modes) => {
+                    if self.job.as_mut().is_some_and(|job| job.take_at_end(modes)) {
+                        report.add(format_args!("took the terminal back"));
+                    }
+                }
+                Action::Share(signal) => {
+                    if self.job.as_ref().is_some_and(|job| job.share(signal)) {
+                        report.add(format_args!("sent {signal} to this process group as well"));
+                    }
                 }
                 Action::KillAll(deadline) => {
                     report.print(self.log);
@@ -252,7 +302,7 @@ impl Init<'_> {
                 }
             }
         }
-        if actions.is_empty() {
+        if actions.is_empty() && matches!(event, Event::Signal(..)) {
             report.add(format_args!("not sent on"));
         }
         report.print(self.log);
@@ -260,6 +310,10 @@ impl Init<'_> {
     }
 
     fn send(&mut self, signal: Signal, target: Target, report: &mut Report) {
+        if signal == Signal::CONT {
+            // From now on a stop is a new one, even before anybody has seen COMMAND run.
+            self.stopped_by = None;
+        }
         match self.reach.send(signal, target) {
             Sent::To(reached) => report.add(format_args!("sent {signal} to {reached}")),
             Sent::Gone(reached) => report.add(format_args!("nobody left of {reached} to send {signal} to")),
@@ -267,14 +321,19 @@ impl Init<'_> {
         }
     }
 
-    /// Stops, until CONT comes.
-    fn stop(&mut self) -> Option<Ended> {
-        // A CONT that came in the meantime would be discarded by the STOP (signal(7)), and nobody would send another.
-        if let Some(Received { signal, origin, .. }) = signals::take(SignalSet::of(&[Signal::CONT])) {
-            return self.handle(Event::Signal(signal, origin));
+    /// Stops by a signal that `send` sends, until CONT comes.
+    fn stop(&mut self, signal: Signal, send: impl FnOnce(Signal)) -> Option<Ended> {
+        // A CONT that came in the meantime would be discarded by the stop (signal(7)), and nobody would send another.
+        if let Some(event) = take_continue() {
+            return self.handle(event);
         }
-        let _ = kill::process(getpid(), Signal::STOP);
-        None
+        let _ = signals::set_disposition(signal, Disposition::Default);
+        send(signal);
+        // Where the signal stops a process, it does so before this call returns.
+        signals::unblock(SignalSet::of(&[signal]));
+        signals::block(SignalSet::of(&[signal]));
+        // Nothing but CONT continues a process.
+        self.handle(take_continue().unwrap_or(Event::NotStopped))
     }
 
     /// Kills everything, and names it.
@@ -301,6 +360,12 @@ impl Init<'_> {
     }
 }
 
+/// Takes a CONT off the queue.
+fn take_continue() -> Option<Event> {
+    let Received { signal, origin, .. } = signals::take(SignalSet::of(&[Signal::CONT]))?;
+    Some(Event::Signal(signal, origin))
+}
+
 /// One line about an event and what was done about it, if such lines are wanted.
 struct Report(Option<String>);
 
@@ -314,6 +379,8 @@ impl Report {
         Self(Some(match event {
             Event::Signal(signal, Origin::Process(pid)) => format!("received {signal} from pid {pid}"),
             Event::Signal(signal, Origin::Kernel | Origin::Other) => format!("received {signal} from the kernel"),
+            Event::CommandStopped(signal, _) => format!("COMMAND was stopped by {signal}"),
+            Event::NotStopped => "nobody could continue this process group, so it was not stopped".to_owned(),
             Event::CommandEnded(ended) => format!("COMMAND {ended}"),
             Event::NothingLeft => "nothing is left".to_owned(),
             Event::Passed(Deadline::Grace) => "the grace has passed; killing what is left".to_owned(),

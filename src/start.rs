@@ -15,20 +15,32 @@ use nix::unistd::{AccessFlags, Pid, access, faccessat};
 
 use crate::cli::parse::Config;
 use crate::error::StartError;
+use crate::job::{Claim, Job};
 use crate::log::Log;
 use crate::lookup;
 use crate::signal::Signal;
+use crate::supervisor::Mode;
 use crate::sys::signals::{Disposition, SignalSet};
-use crate::sys::spawn::{Setup, SpawnError, spawn};
+use crate::sys::spawn::{Place, Setup, SpawnError, spawn};
 use crate::sys::terminal::{self, GivenUp, Terminal};
 use crate::sys::{process, signals};
+
+/// COMMAND as it was started.
+pub(crate) struct Started {
+    pub(crate) command: Pid,
+    pub(crate) mode: Mode,
+    /// COMMAND is to have the terminal whenever session-init's process group has it.
+    pub(crate) wants_terminal: bool,
+    /// The terminal, where COMMAND is a job of it.
+    pub(crate) job: Option<Job>,
+}
 
 /// Starts COMMAND; `mask` is the signal mask that it gets.
 ///
 /// # Errors
 ///
 /// [`StartError`], when COMMAND has not been started. What can be done without is only reported.
-pub(crate) fn start(config: &Config, is_pid_1: bool, mask: SignalSet, log: &Log) -> Result<Pid, StartError> {
+pub(crate) fn start(config: &Config, is_pid_1: bool, mask: SignalSet, log: &Log) -> Result<Started, StartError> {
     // Where SIGCHLD is ignored, children vanish unseen (wait(2)).
     let child_disposition =
         signals::set_disposition(Signal::CHLD, Disposition::Default).map_err(StartError::Disposition)?;
@@ -40,8 +52,14 @@ pub(crate) fn start(config: &Config, is_pid_1: bool, mask: SignalSet, log: &Log)
     {
         log.explain(format_args!("no signal will tell of the parent's death: {}", error.desc()));
     }
-    let terminal = if config.new_session { give_up_terminal(log) } else { None };
-    let setup = Setup { new_session: config.new_session, terminal, child_disposition, mask };
+    // PID 1 is no shell's job, even where the terminal's session is that of a shell outside.
+    let claim = if config.new_session && !is_pid_1 { Claim::find() } else { None };
+    let (mode, place) = match &claim {
+        Some(claim) => (Mode::Job, Place::Group(claim.at_start())),
+        None if config.new_session => (Mode::Session, Place::Session(give_up_terminal(log))),
+        None => (Mode::SingleChild, Place::Same),
+    };
+    let setup = Setup { place, child_disposition, mask };
 
     let name = config.command.first().map_or(OsStr::new(""), OsString::as_os_str);
     let mut files = lookup::files(name, var_os("PATH").as_deref());
@@ -51,9 +69,25 @@ pub(crate) fn start(config: &Config, is_pid_1: bool, mask: SignalSet, log: &Log)
     }
     let arguments: Vec<CString> = config.command.iter().map(|argument| lookup::c_string(argument.as_bytes())).collect();
     let command = spawn_or_interpret(&files, &arguments, &setup).map_err(|error| explain(name, &files, error))?;
-    let place = if config.new_session { "its own session" } else { "this session" };
-    log.explain(format_args!("started {} as pid {command} in {place}", name.display()));
-    Ok(command)
+    log.explain(format_args!(
+        "started {} as pid {command} in {}",
+        name.display(),
+        place_in_words(mode, claim.as_ref())
+    ));
+    let wants_terminal = claim.as_ref().is_some_and(|claim| claim.wanted);
+    Ok(Started { command, mode, wants_terminal, job: claim.map(|claim| claim.for_command(command)) })
+}
+
+fn place_in_words(mode: Mode, claim: Option<&Claim>) -> &'static str {
+    match mode {
+        Mode::Session => "its own session",
+        Mode::SingleChild => "this session",
+        Mode::Job => match claim {
+            Some(claim) if claim.at_start().is_some() => "a process group of its own, which has the terminal",
+            Some(claim) if claim.wanted => "a process group of its own, in the terminal's background",
+            _ => "a process group of its own, which gets the terminal once it asks for it",
+        },
+    }
 }
 
 fn give_up_terminal(log: &Log) -> Option<Terminal> {
@@ -72,7 +106,7 @@ fn give_up_terminal(log: &Log) -> Option<Terminal> {
 
 /// Spawns COMMAND; a file that is executable and of no known format is taken for a script without a `#!` line, as a
 /// shell takes it. Not so a program for another kind of machine, of which the shell could only say that its syntax is wrong.
-fn spawn_or_interpret(files: &[CString], arguments: &[CString], setup: &Setup) -> Result<Pid, SpawnError> {
+fn spawn_or_interpret(files: &[CString], arguments: &[CString], setup: &Setup<'_>) -> Result<Pid, SpawnError> {
     let result = spawn(files, arguments, setup);
     match result {
         Err(SpawnError::Exec { error: Errno::ENOEXEC, file }) => {

@@ -27,6 +27,11 @@ use crate::signal::Signal;
 pub enum Event {
     /// session-init got a signal other than CHLD.
     Signal(Signal, Origin),
+    /// This signal stopped COMMAND, a job, while the terminal was in these hands.
+    CommandStopped(Signal, Holder),
+    /// [`Action::StopSelf`] or [`Action::StopJob`] did not stop session-init: nobody could have continued it, since its
+    /// process group is orphaned (setpgid(2)).
+    NotStopped,
     /// COMMAND ended; it has not been reaped, so its pid still names its process group and nothing else.
     CommandEnded(Ended),
     /// No child is left: neither COMMAND nor any other.
@@ -48,6 +53,17 @@ pub enum Origin {
     Other,
 }
 
+/// Whose process group is the terminal's foreground process group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// session-init's own.
+    SessionInit,
+    /// COMMAND's, or one that COMMAND has made.
+    Command,
+    /// Somebody else's, such as the shell's.
+    Other,
+}
+
 /// A point in time that was agreed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deadline {
@@ -64,8 +80,18 @@ pub enum Action {
     Send(Signal, Target),
     /// Send CONT to the target, if COMMAND is stopped at this moment.
     ContinueIfStopped(Target),
-    /// Stop, as a job does at Ctrl-Z.
-    StopSelf,
+    /// Stop, by this signal.
+    StopSelf(Signal),
+    /// Stop by this signal, together with session-init's whole process group: the job as the shell knows it.
+    StopJob(Signal),
+    /// Give COMMAND the terminal, if session-init's process group has it.
+    GiveTerminal,
+    /// Take the terminal from COMMAND, which has stopped, if it has it.
+    TakeTerminal,
+    /// Take the terminal from COMMAND, which has ended, if it had it.
+    TakeTerminalAtEnd(Modes),
+    /// Send the signal that ended COMMAND to session-init's process group, if COMMAND had the terminal when it ended.
+    Share(Signal),
     /// Tell when this much time has passed from now.
     Arm(Deadline, Duration),
     /// Reap COMMAND; its pid names nothing from now on.
@@ -76,13 +102,44 @@ pub enum Action {
     Finish(Ended),
 }
 
+/// What becomes of the terminal's modes when COMMAND, which had it, has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Modes {
+    /// They stay as they are: to set them may have been COMMAND's purpose.
+    AsLeft,
+    /// They become what they were when COMMAND first got the terminal.
+    AsFound,
+}
+
+/// How COMMAND stands to session-init.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// It leads a session of its own.
+    Session,
+    /// It leads a process group of its own in session-init's session, at whose terminal the two take turns.
+    Job,
+    /// (`-c`) Both its session and its process group are those of session-init.
+    SingleChild,
+}
+
+impl Mode {
+    /// Whether COMMAND leads a process group.
+    #[must_use]
+    pub fn has_own_group(self) -> bool {
+        self != Self::SingleChild
+    }
+}
+
 /// The settings that decide what the supervisor does.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// What becomes of each signal.
     pub table: Table,
-    /// COMMAND has a session of its own; otherwise (`-c`) it shares that of session-init, and its process group too.
-    pub new_session: bool,
+    /// How COMMAND stands to session-init.
+    pub mode: Mode,
+    /// COMMAND, a job, is to have the terminal whenever session-init's process group has it; else only once it asks for it,
+    /// by doing what only the foreground process group may do.
+    pub wants_terminal: bool,
     /// session-init is PID 1 of its PID namespace.
     pub is_pid_1: bool,
     /// How long what COMMAND leaves behind may take to end.
@@ -109,27 +166,28 @@ pub struct Supervisor {
     settings: Settings,
     phase: Phase,
     asked_to_end: bool,
+    /// What stopped COMMAND, a job, and where the terminal was then.
+    stopped: Option<(Signal, Holder)>,
 }
 
 impl Supervisor {
     /// The state in which COMMAND runs and nothing has happened yet.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings, phase: Phase::Running, asked_to_end: false }
+        Self { settings, phase: Phase::Running, asked_to_end: false, stopped: None }
     }
 
     /// What to do about `event`.
     pub fn handle(&mut self, event: Event) -> Actions {
         match (event, self.phase) {
             (Event::Signal(signal, origin), Phase::Running | Phase::Leaving(_)) => self.signal(signal, origin),
+            (Event::CommandStopped(signal, holder), Phase::Running) => self.command_stopped(signal, holder),
+            (Event::NotStopped, Phase::Running) => self.not_stopped(),
             (Event::CommandEnded(ended), Phase::Running) => self.command_ended(ended),
-            (Event::NothingLeft, Phase::Leaving(ended)) => self.finish(ended),
+            (Event::NothingLeft, Phase::Leaving(ended)) => self.nothing_left(ended),
             (Event::Passed(deadline), Phase::Running) => self.kill_all(deadline, None),
             (Event::Passed(deadline), Phase::Leaving(ended)) => self.kill_all(deadline, Some(ended)),
-            // What nobody saw end was killed, or is about to be as soon as the kernel can.
-            (Event::AllKilled(ended), Phase::Killing(before)) => {
-                self.finish(before.or(ended).unwrap_or(Ended::Signaled(Signal::KILL)))
-            }
+            (Event::AllKilled(ended), Phase::Killing(before)) => self.all_killed(before, ended),
             _ => Actions::default(),
         }
     }
@@ -143,6 +201,7 @@ impl Supervisor {
         if !(running && self.has_reached_command(signal, origin)) {
             // Once COMMAND has ended, whom else could the signal be meant for?
             let target = if running { target } else { Target::All };
+            let target = if signal == Signal::CONT { self.resume(target, &mut actions) } else { target };
             actions.push(Action::Send(sent, target));
             if running && wakes(signal, sent) {
                 actions.push(Action::ContinueIfStopped(target));
@@ -151,7 +210,66 @@ impl Supervisor {
         }
         // As the job that the sender takes session-init for. PID 1 cannot stop itself (pid_namespaces(7)).
         if matches!(signal, Signal::TSTP | Signal::TTIN | Signal::TTOU) && !self.settings.is_pid_1 {
-            actions.push(Action::StopSelf);
+            match self.settings.mode {
+                // The stop of COMMAND, if it comes to that, is what session-init follows.
+                Mode::Job if stops(sent) => {}
+                // The kernel does not let the terminal stop an orphaned group, where nobody would continue it.
+                Mode::SingleChild if origin == Origin::Kernel => actions.push(Action::StopSelf(signal)),
+                _ => actions.push(Action::StopSelf(Signal::STOP)),
+            }
+        }
+        actions
+    }
+
+    /// What CONT means for a job, and whom it has to reach: all that was stopped.
+    fn resume(&mut self, target: Target, actions: &mut Actions) -> Target {
+        if self.settings.mode != Mode::Job || self.phase != Phase::Running {
+            return target;
+        }
+        if self.settings.wants_terminal {
+            actions.push(Action::GiveTerminal);
+        }
+        match self.stopped.take() {
+            Some(_) if target == Target::Child => Target::Group,
+            _ => target,
+        }
+    }
+
+    fn command_stopped(&mut self, signal: Signal, holder: Holder) -> Actions {
+        let mut actions = Actions::default();
+        if self.settings.mode != Mode::Job {
+            return actions;
+        }
+        let asks = matches!(signal, Signal::TTIN | Signal::TTOU);
+        // From now on it is a program that uses the terminal.
+        self.settings.wants_terminal |= asks || holder == Holder::Command;
+        if asks && holder == Holder::SessionInit {
+            actions.push(Action::GiveTerminal);
+            actions.push(Action::Send(Signal::CONT, Target::Group));
+            return actions;
+        }
+        self.stopped = Some((signal, holder));
+        actions.push(Action::TakeTerminal);
+        // What the terminal did to COMMAND's group it would have done to all of the job, had they shared one. An orphaned
+        // group must not be stopped, and of all signals only STOP would do so.
+        let by_terminal = asks || signal == Signal::TSTP && holder == Holder::Command;
+        let signal = if signal == Signal::STOP { Signal::TSTP } else { signal };
+        actions.push(if by_terminal { Action::StopJob(signal) } else { Action::StopSelf(signal) });
+        actions
+    }
+
+    /// Without a shell that would continue the job nothing may stop it, and so the terminal could not have stopped COMMAND
+    /// either. What must not be the foreground group stays stopped: it would ask again at once.
+    fn not_stopped(&mut self) -> Actions {
+        let mut actions = Actions::default();
+        let goes_on = match self.stopped {
+            Some((Signal::TSTP, _)) => true,
+            Some((Signal::TTIN | Signal::TTOU, holder)) => holder == Holder::Command,
+            _ => false,
+        };
+        if goes_on {
+            let target = self.resume(Target::Group, &mut actions);
+            actions.push(Action::Send(Signal::CONT, target));
         }
         actions
     }
@@ -159,7 +277,7 @@ impl Supervisor {
     /// Whether the kernel sent this signal to the whole foreground process group, which is COMMAND's too.
     fn has_reached_command(&self, signal: Signal, origin: Origin) -> bool {
         let of_the_terminal = matches!(signal, Signal::INT | Signal::QUIT | Signal::TSTP | Signal::WINCH);
-        !self.settings.new_session && of_the_terminal && origin == Origin::Kernel
+        self.settings.mode == Mode::SingleChild && of_the_terminal && origin == Origin::Kernel
     }
 
     /// Starts `--kill-after` at the first signal that asks COMMAND to end, be it under that name or the one it is
@@ -178,14 +296,14 @@ impl Supervisor {
     fn command_ended(&mut self, ended: Ended) -> Actions {
         let stays = self.settings.linger || self.settings.grace != Period::Zero;
         let mut actions = Actions::default();
-        if !self.settings.linger && (self.settings.new_session || stays) {
+        self.take_terminal_at_end(ended, &mut actions);
+        if !self.settings.linger && (self.settings.mode.has_own_group() || stays) {
             let target = if stays { Target::All } else { Target::Group };
             actions.push(Action::Send(self.settings.table.farewell(), target));
             actions.push(Action::Send(Signal::CONT, target));
         }
         if !stays {
-            self.phase = Phase::Finished;
-            actions.push(Action::Finish(ended));
+            self.finish(ended, &mut actions);
             return actions;
         }
         self.phase = Phase::Leaving(ended);
@@ -203,17 +321,51 @@ impl Supervisor {
         Actions::of(Action::KillAll(deadline))
     }
 
-    fn finish(&mut self, ended: Ended) -> Actions {
+    fn all_killed(&mut self, before: Option<Ended>, now: Option<Ended>) -> Actions {
+        let mut actions = Actions::default();
+        // What nobody saw end was killed, or is about to be as soon as the kernel can.
+        let ended = before.or(now).unwrap_or(Ended::Signaled(Signal::KILL));
+        if before.is_none() {
+            self.take_terminal_at_end(ended, &mut actions);
+        }
+        self.finish(ended, &mut actions);
+        actions
+    }
+
+    fn nothing_left(&mut self, ended: Ended) -> Actions {
+        let mut actions = Actions::default();
+        self.finish(ended, &mut actions);
+        actions
+    }
+
+    fn take_terminal_at_end(&self, ended: Ended, actions: &mut Actions) {
+        if self.settings.mode == Mode::Job {
+            let killed = matches!(ended, Ended::Signaled(_));
+            actions.push(Action::TakeTerminalAtEnd(if killed { Modes::AsFound } else { Modes::AsLeft }));
+        }
+    }
+
+    fn finish(&mut self, ended: Ended, actions: &mut Actions) {
+        // The two keys that end a job. A script around session-init goes on unless it hears of them.
+        if self.settings.mode == Mode::Job
+            && let Ended::Signaled(signal @ (Signal::INT | Signal::QUIT)) = ended
+        {
+            actions.push(Action::Share(signal));
+        }
         self.phase = Phase::Finished;
-        Actions::of(Action::Finish(ended))
+        actions.push(Action::Finish(ended));
     }
 }
 
 /// Whether a process that gets this signal, under one name or the other, is expected to end and must not be left stopped.
 fn wakes(received: Signal, sent: Signal) -> bool {
     let asks = |signal| matches!(signal, Signal::TERM | Signal::INT | Signal::QUIT | Signal::HUP);
-    let stops = matches!(sent, Signal::STOP | Signal::TSTP | Signal::TTIN | Signal::TTOU);
-    (asks(received) || asks(sent)) && !stops
+    (asks(received) || asks(sent)) && !stops(sent)
+}
+
+/// Whether a signal stops a process by default.
+fn stops(signal: Signal) -> bool {
+    matches!(signal, Signal::STOP | Signal::TSTP | Signal::TTIN | Signal::TTOU)
 }
 
 /// What to do about one event, in order.
@@ -222,9 +374,9 @@ fn wakes(received: Signal, sent: Signal) -> bool {
 pub struct Actions([Option<Action>; Self::MOST]);
 
 impl Actions {
-    /// The longest answers there are: a signal to the leftovers, CONT, reap, a deadline; or a signal, CONT, a deadline,
-    /// stop.
-    const MOST: usize = 4;
+    /// The longest answers there are: the terminal, a signal to the leftovers, CONT, and then either to reap and a deadline
+    /// or to share and finish.
+    const MOST: usize = 5;
 
     fn of(action: Action) -> Self {
         let mut actions = Self::default();
@@ -260,12 +412,19 @@ mod tests {
 
     const FROM_1: Origin = Origin::Process(1);
 
-    fn supervisor(new_session: bool, is_pid_1: bool, rules: &str) -> Supervisor {
+    fn supervisor(mode: Mode, is_pid_1: bool, rules: &str) -> Supervisor {
         let rules = Rule::parse_list(rules).unwrap_or_default();
-        let target = if new_session { Target::Group } else { Target::Child };
-        let table = Table::new(target, new_session, &rules);
-        let (grace, kill_after, linger) = (Period::Zero, None, false);
-        Supervisor::new(Settings { table, new_session, is_pid_1, grace, kill_after, linger })
+        let target = if mode.has_own_group() { Target::Group } else { Target::Child };
+        let table = Table::new(target, mode == Mode::Session, &rules);
+        let (grace, kill_after, linger, wants_terminal) = (Period::Zero, None, false, false);
+        Supervisor::new(Settings { table, mode, wants_terminal, is_pid_1, grace, kill_after, linger })
+    }
+
+    /// A supervisor of COMMAND as a job.
+    fn job(wants_terminal: bool) -> Supervisor {
+        let mut job = supervisor(Mode::Job, false, "");
+        job.settings.wants_terminal = wants_terminal;
+        job
     }
 
     fn answer(supervisor: &mut Supervisor, event: Event) -> Vec<Action> {
@@ -274,7 +433,7 @@ mod tests {
 
     #[test]
     fn a_signal_goes_to_the_group() {
-        let mut session = supervisor(true, true, "");
+        let mut session = supervisor(Mode::Session, true, "");
         assert_eq!(
             answer(&mut session, Event::Signal(Signal::USR1, FROM_1)),
             [Action::Send(Signal::USR1, Target::Group)]
@@ -283,7 +442,7 @@ mod tests {
 
     #[test]
     fn a_signal_that_asks_to_end_wakes_a_stopped_command() {
-        let mut session = supervisor(true, true, "TERM:USR1,HUP:STOP,USR1:INT");
+        let mut session = supervisor(Mode::Session, true, "TERM:USR1,HUP:STOP,USR1:INT");
         let mut on = |signal| answer(&mut session, Event::Signal(signal, FROM_1));
         let wake = Action::ContinueIfStopped(Target::Group);
         assert_eq!(on(Signal::INT), [Action::Send(Signal::INT, Target::Group), wake]);
@@ -294,7 +453,7 @@ mod tests {
 
     #[test]
     fn a_dropped_signal_does_nothing_at_all() {
-        let mut session = supervisor(true, false, "TERM:0,TSTP:0");
+        let mut session = supervisor(Mode::Session, false, "TERM:0,TSTP:0");
         assert_eq!(answer(&mut session, Event::Signal(Signal::TERM, FROM_1)), []);
         assert_eq!(answer(&mut session, Event::Signal(Signal::TSTP, FROM_1)), []);
     }
@@ -304,27 +463,36 @@ mod tests {
         let stopped = Action::Send(Signal::STOP, Target::Group);
         for signal in [Signal::TSTP, Signal::TTIN, Signal::TTOU] {
             let event = Event::Signal(signal, FROM_1);
-            assert_eq!(answer(&mut supervisor(true, false, ""), event), [stopped, Action::StopSelf]);
-            assert_eq!(answer(&mut supervisor(true, true, ""), event), [stopped]);
+            assert_eq!(
+                answer(&mut supervisor(Mode::Session, false, ""), event),
+                [stopped, Action::StopSelf(Signal::STOP)]
+            );
+            assert_eq!(answer(&mut supervisor(Mode::Session, true, ""), event), [stopped]);
         }
-        let rewritten =
-            [Action::Send(Signal::TERM, Target::Group), Action::ContinueIfStopped(Target::Group), Action::StopSelf];
-        assert_eq!(answer(&mut supervisor(true, false, "TSTP:TERM"), Event::Signal(Signal::TSTP, FROM_1)), rewritten);
+        let rewritten = [
+            Action::Send(Signal::TERM, Target::Group),
+            Action::ContinueIfStopped(Target::Group),
+            Action::StopSelf(Signal::STOP),
+        ];
+        for mode in [Mode::Session, Mode::Job] {
+            let event = Event::Signal(Signal::TSTP, FROM_1);
+            assert_eq!(answer(&mut supervisor(mode, false, "TSTP:TERM"), event), rewritten);
+        }
     }
 
     #[test]
     fn what_the_terminal_sent_to_the_shared_group_is_not_delivered_twice() {
-        let mut single = supervisor(false, false, "");
+        let mut single = supervisor(Mode::SingleChild, false, "");
         for signal in [Signal::INT, Signal::QUIT, Signal::WINCH] {
             assert_eq!(answer(&mut single, Event::Signal(signal, Origin::Kernel)), []);
             assert!(answer(&mut single, Event::Signal(signal, FROM_1)).contains(&Action::Send(signal, Target::Child)));
         }
-        assert_eq!(answer(&mut single, Event::Signal(Signal::TSTP, Origin::Kernel)), [Action::StopSelf]);
+        assert_eq!(answer(&mut single, Event::Signal(Signal::TSTP, Origin::Kernel)), [Action::StopSelf(Signal::TSTP)]);
         assert_eq!(
             answer(&mut single, Event::Signal(Signal::HUP, Origin::Kernel)),
             [Action::Send(Signal::HUP, Target::Child), Action::ContinueIfStopped(Target::Child)]
         );
-        let mut session = supervisor(true, false, "");
+        let mut session = supervisor(Mode::Session, false, "");
         assert!(!answer(&mut session, Event::Signal(Signal::INT, Origin::Kernel)).is_empty());
     }
 
@@ -334,27 +502,141 @@ mod tests {
         let finish = Action::Finish(Ended::Exited(7));
         for (rules, farewell) in [("", Signal::TERM), ("TERM:QUIT", Signal::QUIT), ("TERM:0", Signal::TERM)] {
             assert_eq!(
-                answer(&mut supervisor(true, true, rules), ended),
+                answer(&mut supervisor(Mode::Session, true, rules), ended),
                 [Action::Send(farewell, Target::Group), Action::Send(Signal::CONT, Target::Group), finish]
             );
         }
-        assert_eq!(answer(&mut supervisor(false, true, ""), ended), [finish]);
+        assert_eq!(answer(&mut supervisor(Mode::SingleChild, true, ""), ended), [finish]);
+    }
+
+    #[test]
+    fn a_job_that_the_terminal_stops_takes_all_of_the_shells_job_along() {
+        for (signal, holder) in [
+            (Signal::TSTP, Holder::Command),
+            (Signal::TTIN, Holder::Command),
+            (Signal::TTIN, Holder::Other),
+            (Signal::TTOU, Holder::Other),
+        ] {
+            let stop = [Action::TakeTerminal, Action::StopJob(signal)];
+            assert_eq!(answer(&mut job(true), Event::CommandStopped(signal, holder)), stop);
+        }
+    }
+
+    #[test]
+    fn a_job_that_a_process_stops_takes_session_init_along() {
+        for (signal, holder) in [
+            (Signal::STOP, Holder::Command),
+            (Signal::STOP, Holder::Other),
+            (Signal::TSTP, Holder::SessionInit),
+            (Signal::TSTP, Holder::Other),
+        ] {
+            let stop = [Action::TakeTerminal, Action::StopSelf(Signal::TSTP)];
+            assert_eq!(answer(&mut job(true), Event::CommandStopped(signal, holder)), stop);
+        }
+    }
+
+    #[test]
+    fn what_stops_a_job_through_session_init_is_sent_on_as_it_is() {
+        for signal in [Signal::TSTP, Signal::TTIN, Signal::TTOU] {
+            let sent = [Action::Send(signal, Target::Group)];
+            assert_eq!(answer(&mut job(true), Event::Signal(signal, Origin::Kernel)), sent);
+        }
+    }
+
+    const CONT: Event = Event::Signal(Signal::CONT, FROM_1);
+
+    #[test]
+    fn a_job_gets_the_terminal_the_moment_it_asks_for_it_and_keeps_it_from_then_on() {
+        let mut job = job(false);
+        let resumed = [Action::Send(Signal::CONT, Target::Group)];
+        assert_eq!(answer(&mut job, CONT), resumed);
+        let given = [Action::GiveTerminal, Action::Send(Signal::CONT, Target::Group)];
+        for signal in [Signal::TTIN, Signal::TTOU] {
+            assert_eq!(answer(&mut job, Event::CommandStopped(signal, Holder::SessionInit)), given);
+        }
+        let _ = answer(&mut job, Event::CommandStopped(Signal::TSTP, Holder::Command));
+        assert_eq!(answer(&mut job, CONT), given);
+    }
+
+    #[test]
+    fn a_job_that_needs_no_terminal_is_continued_without_it() {
+        let mut job = job(false);
+        let _ = answer(&mut job, Event::CommandStopped(Signal::TSTP, Holder::SessionInit));
+        assert_eq!(answer(&mut job, CONT), [Action::Send(Signal::CONT, Target::Group)]);
+    }
+
+    #[test]
+    fn the_whole_group_was_stopped_and_the_whole_group_goes_on() {
+        let mut job = job(false);
+        job.settings.table = Table::new(Target::Child, false, &[]);
+        assert_eq!(answer(&mut job, CONT), [Action::Send(Signal::CONT, Target::Child)]);
+        let _ = answer(&mut job, Event::CommandStopped(Signal::TSTP, Holder::SessionInit));
+        assert_eq!(answer(&mut job, CONT), [Action::Send(Signal::CONT, Target::Group)]);
+        assert_eq!(answer(&mut job, CONT), [Action::Send(Signal::CONT, Target::Child)]);
+    }
+
+    #[test]
+    fn where_nobody_could_continue_the_job_the_terminal_does_not_stop_it() {
+        for (signal, holder, goes_on) in [
+            (Signal::TSTP, Holder::Command, true),
+            (Signal::TSTP, Holder::SessionInit, true),
+            (Signal::TTIN, Holder::Command, true),
+            // It would ask again at once.
+            (Signal::TTIN, Holder::Other, false),
+            (Signal::STOP, Holder::Command, false),
+        ] {
+            let mut job = job(true);
+            let _ = answer(&mut job, Event::CommandStopped(signal, holder));
+            let resumed = [Action::GiveTerminal, Action::Send(Signal::CONT, Target::Group)];
+            let expected = if goes_on { &resumed[..] } else { &[] };
+            assert_eq!(answer(&mut job, Event::NotStopped), expected, "{signal} {holder:?}");
+        }
+    }
+
+    #[test]
+    fn a_job_that_ends_leaves_the_terminal_behind_and_its_modes_too_unless_it_was_killed() {
+        let term = Action::Send(Signal::TERM, Target::Group);
+        let resumed = Action::Send(Signal::CONT, Target::Group);
+        for (ended, modes) in [(Ended::Exited(1), Modes::AsLeft), (Ended::Signaled(Signal::KILL), Modes::AsFound)] {
+            let taken = Action::TakeTerminalAtEnd(modes);
+            let finish = Action::Finish(ended);
+            assert_eq!(answer(&mut job(true), Event::CommandEnded(ended)), [taken, term, resumed, finish]);
+            let mut killed = job(true);
+            let _ = answer(&mut killed, Event::Passed(Deadline::KillAfter));
+            assert_eq!(answer(&mut killed, Event::AllKilled(Some(ended))), [taken, finish]);
+        }
+    }
+
+    #[test]
+    fn the_key_that_ended_a_job_is_heard_by_the_rest_of_the_shells_job() {
+        for signal in [Signal::INT, Signal::QUIT] {
+            let ended = Ended::Signaled(signal);
+            let end = answer(&mut job(true), Event::CommandEnded(ended));
+            assert!(end.ends_with(&[Action::Share(signal), Action::Finish(ended)]));
+            let session = answer(&mut supervisor(Mode::Session, false, ""), Event::CommandEnded(ended));
+            assert!(!session.contains(&Action::Share(signal)));
+        }
+        let mut patient = job(true);
+        patient.settings.grace = Period::Finite(GRACE);
+        let ended = Ended::Signaled(Signal::INT);
+        assert!(!answer(&mut patient, Event::CommandEnded(ended)).contains(&Action::Share(Signal::INT)));
+        assert_eq!(answer(&mut patient, Event::NothingLeft), [Action::Share(Signal::INT), Action::Finish(ended)]);
     }
 
     const GRACE: Duration = Duration::from_secs(5);
     const KILL_AFTER: Duration = Duration::from_secs(7);
     const TERM: Event = Event::Signal(Signal::TERM, FROM_1);
 
-    fn with_grace(new_session: bool) -> Supervisor {
-        let mut supervisor = supervisor(new_session, true, "");
+    fn with_grace(mode: Mode) -> Supervisor {
+        let mut supervisor = supervisor(mode, true, "");
         supervisor.settings.grace = Period::Finite(GRACE);
         supervisor
     }
 
     #[test]
     fn grace_asks_all_that_is_left_and_ends_the_moment_nothing_is() {
-        for new_session in [true, false] {
-            let mut supervisor = with_grace(new_session);
+        for mode in [Mode::Session, Mode::SingleChild] {
+            let mut supervisor = with_grace(mode);
             assert_eq!(
                 answer(&mut supervisor, Event::CommandEnded(Ended::Exited(3))),
                 [
@@ -372,7 +654,7 @@ mod tests {
 
     #[test]
     fn what_outlives_the_grace_is_killed_and_the_status_stays() {
-        let mut supervisor = with_grace(true);
+        let mut supervisor = with_grace(Mode::Session);
         let _ = answer(&mut supervisor, Event::CommandEnded(Ended::Exited(3)));
         let killing = [Action::KillAll(Deadline::Grace)];
         assert_eq!(answer(&mut supervisor, Event::Passed(Deadline::Grace)), killing);
@@ -381,7 +663,7 @@ mod tests {
 
     #[test]
     fn an_infinite_grace_has_no_deadline() {
-        let mut supervisor = with_grace(true);
+        let mut supervisor = with_grace(Mode::Session);
         supervisor.settings.grace = Period::Infinite;
         let answer = answer(&mut supervisor, Event::CommandEnded(Ended::Exited(0)));
         assert_eq!(answer.last(), Some(&Action::ReapCommand));
@@ -400,7 +682,7 @@ mod tests {
             ("USR1:TERM", Signal::USR1, true),
             ("TERM:0", Signal::TERM, false),
         ] {
-            let mut supervisor = supervisor(true, false, rules);
+            let mut supervisor = supervisor(Mode::Session, false, rules);
             supervisor.settings.kill_after = Some(KILL_AFTER);
             let event = Event::Signal(signal, FROM_1);
             assert_eq!(answer(&mut supervisor, event).contains(&armed), arms, "{rules} {signal}");
@@ -412,7 +694,7 @@ mod tests {
     fn kill_after_reports_how_command_ended() {
         let ends = [(Some(Ended::Exited(4)), Ended::Exited(4)), (None, Ended::Signaled(Signal::KILL))];
         for (seen, reported) in ends {
-            let mut supervisor = supervisor(true, true, "");
+            let mut supervisor = supervisor(Mode::Session, true, "");
             let killing = [Action::KillAll(Deadline::KillAfter)];
             assert_eq!(answer(&mut supervisor, Event::Passed(Deadline::KillAfter)), killing);
             assert_eq!(answer(&mut supervisor, TERM), []);
@@ -422,7 +704,7 @@ mod tests {
 
     #[test]
     fn lingering_asks_nothing_of_what_is_left() {
-        let mut supervisor = supervisor(true, true, "TERM:QUIT@child");
+        let mut supervisor = supervisor(Mode::Session, true, "TERM:QUIT@child");
         supervisor.settings.linger = true;
         assert_eq!(answer(&mut supervisor, Event::CommandEnded(Ended::Exited(0))), [Action::ReapCommand]);
         assert_eq!(answer(&mut supervisor, TERM), [Action::Send(Signal::QUIT, Target::All)]);
@@ -435,9 +717,13 @@ mod tests {
             !matches!(*signal, Signal::KILL | Signal::STOP | Signal::CHLD)
         });
         let origin = prop_oneof![Just(Origin::Kernel), Just(Origin::Other), (0..9i32).prop_map(Origin::Process)];
+        let holder = prop_oneof![Just(Holder::SessionInit), Just(Holder::Command), Just(Holder::Other)];
+        let stop = prop_oneof![Just(Signal::STOP), Just(Signal::TSTP), Just(Signal::TTIN), Just(Signal::TTOU)];
         let ended = || prop_oneof![any::<u8>().prop_map(Ended::Exited), signal().prop_map(Ended::Signaled)];
         prop_oneof![
             20 => (received, origin).prop_map(|(signal, origin)| Event::Signal(signal, origin)),
+            4 => (stop, holder).prop_map(|(signal, holder)| Event::CommandStopped(signal, holder)),
+            2 => Just(Event::NotStopped),
             2 => ended().prop_map(Event::CommandEnded),
             1 => Just(Event::NothingLeft),
             1 => Just(Event::Passed(Deadline::Grace)),
@@ -449,12 +735,15 @@ mod tests {
     fn any_settings() -> impl Strategy<Value = Settings> {
         let grace = prop_oneof![Just(Period::Zero), Just(Period::Infinite), Just(Period::Finite(GRACE))];
         let kill_after = prop::option::of(Just(KILL_AFTER));
-        (any::<bool>(), any::<bool>(), grace, kill_after, any::<bool>()).prop_map(
-            |(new_session, is_pid_1, grace, kill_after, linger)| Settings {
+        let mode = prop_oneof![Just(Mode::Session), Just(Mode::Job), Just(Mode::SingleChild)];
+        (mode, any::<bool>(), any::<bool>(), grace, kill_after, any::<bool>()).prop_map(
+            |(mode, wants_terminal, is_pid_1, grace, kill_after, linger)| Settings {
+                wants_terminal,
                 grace,
                 kill_after,
                 linger,
-                ..supervisor(new_session, is_pid_1, "USR1:0,TERM:0,QUIT:INT").settings
+                // PID 1 is nobody's job.
+                ..supervisor(mode, is_pid_1 && mode != Mode::Job, "USR1:0,TERM:0,QUIT:INT").settings
             },
         )
     }
@@ -468,7 +757,7 @@ mod tests {
             events in prop::collection::vec(any_event(), 0..24),
         ) {
             let mut supervisor = Supervisor::new(settings.clone());
-            let (mut end, mut killing, mut finished, mut reaped) = (None, false, false, false);
+            let (mut end, mut killing, mut finished, mut reaped, mut taken) = (None, false, false, false, false);
             let mut armed = Vec::new();
             for event in events {
                 let answer = answer(&mut supervisor, event);
@@ -485,22 +774,27 @@ mod tests {
                             let known = end.unwrap_or(Ended::Signaled(Signal::KILL));
                             prop_assert_eq!(ended, known, "the status is that of COMMAND's first and only end");
                             prop_assert!(end.is_some() || killing, "COMMAND has ended, or was killed");
+                            prop_assert_eq!(taken, settings.mode == Mode::Job, "no job ends with the terminal");
                             finished = true;
                         }
                         Action::Send(sent, target) => {
                             prop_assert!(!killing);
                             prop_assert_ne!(sent, Signal::KILL, "no rule here asks for KILL");
                             prop_assert!(!reaped || target == Target::All, "a reaped COMMAND is no target");
-                            prop_assert!(settings.new_session || target != Target::Group);
-                            if let Event::Signal(received, _) = event {
-                                prop_assert!(!matches!(received, Signal::USR1 | Signal::TERM), "dropped");
-                            } else {
-                                prop_assert!(!settings.linger, "lingering asks nothing of anybody");
+                            prop_assert!(settings.mode.has_own_group() || target != Target::Group);
+                            match event {
+                                Event::Signal(received, _) => {
+                                    prop_assert!(!matches!(received, Signal::USR1 | Signal::TERM), "dropped");
+                                }
+                                Event::CommandStopped(..) | Event::NotStopped => {
+                                    prop_assert_eq!(sent, Signal::CONT, "who is stopped is continued at most");
+                                }
+                                _ => prop_assert!(!settings.linger, "lingering asks nothing of anybody"),
                             }
                         }
                         Action::ContinueIfStopped(target) => {
                             prop_assert!(!reaped);
-                            prop_assert!(settings.new_session || target != Target::Group);
+                            prop_assert!(settings.mode.has_own_group() || target != Target::Group);
                         }
                         Action::Arm(deadline, _) => {
                             prop_assert!(!armed.contains(&deadline), "a deadline is armed once");
@@ -514,7 +808,29 @@ mod tests {
                             prop_assert!(!reaped && end.is_some());
                             reaped = true;
                         }
-                        Action::StopSelf => prop_assert!(!settings.is_pid_1),
+                        Action::StopSelf(signal) => {
+                            prop_assert!(!settings.is_pid_1);
+                            let by_stop = settings.mode == Mode::Job && matches!(event, Event::CommandStopped(..));
+                            prop_assert!(!by_stop || signal != Signal::STOP, "STOP stops an orphaned group too");
+                        }
+                        Action::StopJob(signal) => {
+                            prop_assert_eq!(settings.mode, Mode::Job);
+                            prop_assert_ne!(signal, Signal::STOP, "STOP stops an orphaned group too");
+                            prop_assert!(matches!(event, Event::CommandStopped(..)));
+                        }
+                        Action::GiveTerminal | Action::TakeTerminal => {
+                            prop_assert_eq!(settings.mode, Mode::Job);
+                            prop_assert!(end.is_none(), "the dead get no terminal");
+                        }
+                        Action::TakeTerminalAtEnd(_) => {
+                            prop_assert_eq!(settings.mode, Mode::Job);
+                            prop_assert!(!taken, "the terminal is taken back once");
+                            taken = true;
+                        }
+                        Action::Share(signal) => {
+                            prop_assert_eq!(end, Some(Ended::Signaled(signal)));
+                            prop_assert!(taken);
+                        }
                     }
                 }
             }

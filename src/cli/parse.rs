@@ -46,6 +46,9 @@ pub struct Config {
     pub target: Target,
     /// What becomes of each signal.
     pub table: Table,
+    /// The same where COMMAND is a job of session-init's own terminal: its group is then not orphaned, and the signals of
+    /// job control stop it as they are.
+    pub job_table: Table,
     /// COMMAND leads a session of its own.
     pub new_session: bool,
     /// How long what COMMAND leaves behind may take to end.
@@ -101,6 +104,7 @@ pub fn parse(
         command,
         target,
         table: Table::new(target, !single_child, &rules),
+        job_table: Table::new(target, false, &rules),
         new_session: !single_child,
         grace: given.grace.or(inherited.grace).unwrap_or(Period::Zero),
         kill_after: match given.kill_after.or(inherited.kill_after) {
@@ -265,6 +269,19 @@ mod tests {
     }
 
     const QUIT: Route = Route::Forward(Signal::QUIT, Target::Group);
+
+    #[test]
+    fn a_job_is_stopped_by_the_signals_of_job_control_themselves_unless_a_rule_says_otherwise() {
+        let config = config(&[], &["-r", "TTIN:0,TTOU@child", "x"]);
+        let stop = Signal::STOP;
+        for (signal, session, job) in [
+            (Signal::TSTP, Route::Forward(stop, Target::Group), Route::Forward(Signal::TSTP, Target::Group)),
+            (Signal::TTIN, Route::Drop, Route::Drop),
+            (Signal::TTOU, Route::Forward(stop, Target::Child), Route::Forward(Signal::TTOU, Target::Child)),
+        ] {
+            assert_eq!((config.table.route(signal), config.job_table.route(signal)), (session, job), "{signal}");
+        }
+    }
 
     #[test]
     fn options_end_at_the_first_word_that_is_none() {

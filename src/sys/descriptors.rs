@@ -1,7 +1,8 @@
 //! File descriptors: letting go of the inherited ones, and a stderr that can do no harm.
 
+use std::collections::BTreeSet;
 use std::io::IoSlice;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
@@ -83,14 +84,33 @@ fn forget_own(signal: Signal) {
     }
 }
 
-/// Closes every descriptor but stderr. A reader of a pipe must see its end when COMMAND, and not session-init, closes it.
-pub(crate) fn close_all_but_stderr() {
-    close_range(0, 1);
-    close_range(3, libc::c_uint::MAX);
+/// Whether this standard descriptor is a pipe or a socket.
+pub(crate) fn is_pipe(number: RawFd) -> bool {
+    // SAFETY: fstat answers EBADF where the descriptor is closed, and nothing else is done with it.
+    let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
+    fstat(descriptor).is_ok_and(|stat| {
+        let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
+        kind == SFlag::S_IFIFO || kind == SFlag::S_IFSOCK
+    })
+}
+
+/// Closes every descriptor but stderr, and but this one. A reader of a pipe must see its end when COMMAND, and not
+/// session-init, closes it.
+pub(crate) fn close_all_but_stderr_and(kept: Option<BorrowedFd<'_>>) {
+    let kept = kept.and_then(|kept| libc::c_uint::try_from(kept.as_raw_fd()).ok());
+    let mut first = 0;
+    for kept in [Some(2), kept].into_iter().flatten().collect::<BTreeSet<libc::c_uint>>() {
+        if let Some(last) = kept.checked_sub(1).filter(|last| *last >= first) {
+            close_range(first, last);
+        }
+        first = kept.saturating_add(1);
+    }
+    close_range(first, libc::c_uint::MAX);
 }
 
 fn close_range(first: libc::c_uint, last: libc::c_uint) {
-    // SAFETY: nothing in this process owns a descriptor at this point, so none can be closed under its owner.
+    // SAFETY: nothing in this process owns a descriptor at this point but the one that is kept, so none can be closed under
+    // its owner.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     // Kernels before 5.9 lack the call, and old seccomp profiles deny it.
     if check(result).is_err() {

@@ -26,6 +26,12 @@ pub(crate) fn group(leader: Pid, signal: Signal) -> Result<(), Errno> {
     kill(leader.as_raw().wrapping_neg(), signal)
 }
 
+/// Sends a signal to every process of session-init's own group, itself included.
+pub(crate) fn own_group(signal: Signal) {
+    // SAFETY: the call takes two numbers. It can only fail for a signal that does not exist: session-init may signal itself.
+    let _ = unsafe { libc::kill(0, signal.number().into()) };
+}
+
 /// Sends a signal to every process but session-init, which is PID 1 of its namespace. None that forks meanwhile is missed.
 ///
 /// # Errors

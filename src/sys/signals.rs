@@ -43,6 +43,19 @@ pub(crate) fn unblock(signals: SignalSet) {
     set_mask(libc::SIG_UNBLOCK, signals, None);
 }
 
+/// Keeps these signals on the queue.
+pub(crate) fn block(signals: SignalSet) {
+    set_mask(libc::SIG_BLOCK, signals, None);
+}
+
+/// Whether this signal is on the queue.
+pub(crate) fn is_pending(signal: Signal) -> bool {
+    let mut pending = 0_u64;
+    // SAFETY: the pointer is to 64 bits, the size that the last argument names.
+    let result = unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut pending, size_of::<u64>()) };
+    check(result).is_ok() && pending & SignalSet::of(&[signal]).0 != 0
+}
+
 fn set_mask(how: libc::c_int, set: SignalSet, old: Option<&mut SignalSet>) {
     let old = old.map_or(ptr::null_mut(), |old| &raw mut old.0);
     // SAFETY: both pointers are to 64 bits, the size that the last argument names, or null.
@@ -104,6 +117,16 @@ pub(crate) fn take(set: SignalSet) -> Option<Received> {
 pub(crate) enum Disposition {
     Default,
     Ignore,
+}
+
+/// Whether this signal is ignored.
+pub(crate) fn is_ignored(signal: Signal) -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: the first pointer is null, so that nothing is set, and the second is to a sigaction.
+    let result = unsafe { libc::sigaction(signal.number().into(), ptr::null(), action.as_mut_ptr()) };
+    // SAFETY: a sigaction of zero bytes is a valid one, and the call has filled it in.
+    let action = unsafe { action.assume_init() };
+    check(result.into()).is_ok() && action.sa_sigaction == libc::SIG_IGN
 }
 
 /// Sets a signal's disposition and returns the one it had.

@@ -10,24 +10,33 @@ use std::mem::MaybeUninit;
 use std::ptr;
 
 use nix::errno::Errno;
-use nix::unistd::{Pid, getpid, setsid};
+use nix::unistd::{Pid, getpid, setpgid, setsid};
 
 use super::signals::{self, Disposition, SignalSet};
-use super::terminal::Terminal;
+use super::terminal::{Shared, Terminal};
 use super::{check, wait};
 use crate::signal::Signal;
 
 /// What the child needs before exec.
 #[derive(Debug)]
-pub(crate) struct Setup {
-    /// COMMAND leads a session of its own.
-    pub(crate) new_session: bool,
-    /// The terminal that this session is to have.
-    pub(crate) terminal: Option<Terminal>,
+pub(crate) struct Setup<'terminal> {
+    /// The session and the process group that COMMAND is to be in.
+    pub(crate) place: Place<'terminal>,
     /// SIGCHLD's disposition as session-init found it; session-init itself needs the default.
     pub(crate) child_disposition: Disposition,
     /// The signal mask as session-init found it.
     pub(crate) mask: SignalSet,
+}
+
+/// The session and the process group of COMMAND.
+#[derive(Debug)]
+pub(crate) enum Place<'terminal> {
+    /// It leads a session of its own, and this terminal is to be that session's.
+    Session(Option<Terminal>),
+    /// It leads a process group of its own in session-init's session, and this terminal is to be in that group's hands.
+    Group(Option<&'terminal Shared>),
+    /// Both are those of session-init.
+    Same,
 }
 
 /// Why COMMAND did not start.
@@ -48,7 +57,7 @@ pub(crate) enum SpawnError {
 /// # Errors
 ///
 /// [`SpawnError`], when no child is left behind.
-pub(crate) fn spawn(files: &[CString], arguments: &[CString], setup: &Setup) -> Result<Pid, SpawnError> {
+pub(crate) fn spawn(files: &[CString], arguments: &[CString], setup: &Setup<'_>) -> Result<Pid, SpawnError> {
     let arguments: Vec<*const c_char> =
         arguments.iter().map(|argument| argument.as_ptr()).chain([ptr::null()]).collect();
     let mut environment = Environment::new();
@@ -56,8 +65,12 @@ pub(crate) fn spawn(files: &[CString], arguments: &[CString], setup: &Setup) -> 
     let child = in_vforked_child(&mut || {
         prepare(setup);
         failure = Some(exec_first(files, &arguments, environment.of_this_process()));
-        if let Some(terminal) = &setup.terminal {
-            terminal.release();
+        match &setup.place {
+            Place::Session(Some(terminal)) => terminal.release(),
+            Place::Group(Some(terminal)) => {
+                let _ = terminal.set_foreground(terminal.own_group());
+            }
+            Place::Session(None) | Place::Group(None) | Place::Same => {}
         }
         c_int::from(crate::exit::status::NOT_FOUND)
     })
@@ -73,12 +86,22 @@ pub(crate) fn spawn(files: &[CString], arguments: &[CString], setup: &Setup) -> 
 
 /// In the child: everything that COMMAND is to find, up to the signal mask. None of it can fail in a way that would
 /// make it better not to start COMMAND.
-fn prepare(setup: &Setup) {
-    if setup.new_session {
-        let _ = setsid();
-    }
-    if let Some(terminal) = &setup.terminal {
-        let _ = terminal.acquire();
+fn prepare(setup: &Setup<'_>) {
+    match &setup.place {
+        Place::Session(terminal) => {
+            let _ = setsid();
+            if let Some(terminal) = terminal {
+                let _ = terminal.acquire();
+            }
+        }
+        Place::Group(terminal) => {
+            let own_group = getpid();
+            let _ = setpgid(own_group, own_group);
+            if let Some(terminal) = terminal {
+                let _ = terminal.set_foreground(own_group);
+            }
+        }
+        Place::Same => {}
     }
     if setup.child_disposition == Disposition::Ignore {
         let _ = signals::set_disposition(Signal::CHLD, Disposition::Ignore);

@@ -1,12 +1,12 @@
 //! The controlling terminal (tty(4), `ioctl_tty(2)`).
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
-use nix::sys::termios::tcgetsid;
-use nix::unistd::{getpid, getsid, tcsetpgrp};
+use nix::sys::termios::{SetArg, Termios, tcgetattr, tcgetsid, tcsetattr};
+use nix::unistd::{Pid, getpgrp, getpid, getsid, tcgetpgrp, tcsetpgrp};
 
 use super::{check, signals, spawn, wait};
 use crate::signal::Signal;
@@ -35,7 +35,7 @@ pub(crate) fn give_up() -> GivenUp {
     if getsid(None) != Ok(getpid()) {
         return GivenUp::NotOurs;
     }
-    let Some(terminal) = controlling_terminal() else {
+    let Some(terminal) = controlling_terminal(getpid()) else {
         return GivenUp::NotOurs;
     };
     let emptied = empty_the_foreground(terminal.as_fd());
@@ -52,9 +52,8 @@ pub(crate) fn give_up() -> GivenUp {
     GivenUp::Yes(Terminal(terminal))
 }
 
-/// The terminal that session-init's session owns. Containers may lack /dev/tty; then it is one of the standard ones.
-fn controlling_terminal() -> Option<OwnedFd> {
-    let session = getpid();
+/// The terminal of session-init's session. Containers may lack /dev/tty; then it is one of the standard ones.
+fn controlling_terminal(session: Pid) -> Option<OwnedFd> {
     match open("/dev/tty", OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC, Mode::empty()) {
         Ok(terminal) if tcgetsid(&terminal) == Ok(session) => return Some(terminal),
         // tty(4): the process has no controlling terminal.
@@ -62,11 +61,16 @@ fn controlling_terminal() -> Option<OwnedFd> {
         Ok(_) | Err(_) => {}
     }
     (0..=2).find_map(|number| {
-        // SAFETY: tcgetsid answers EBADF where the descriptor is closed, and nothing else is done with it then.
-        let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
+        let descriptor = inherited(number);
         let owned = tcgetsid(descriptor) == Ok(session);
         owned.then(|| descriptor.try_clone_to_owned().ok()).flatten()
     })
+}
+
+/// One of the standard descriptors, which may be closed.
+fn inherited(number: RawFd) -> BorrowedFd<'static> {
+    // SAFETY: whoever uses it gets EBADF where it is closed, and closes nothing.
+    unsafe { BorrowedFd::borrow_raw(number) }
 }
 
 /// Makes a process group without members the terminal's foreground process group.
@@ -101,5 +105,62 @@ impl Terminal {
     pub(crate) fn release(&self) {
         // SAFETY: TIOCNOTTY takes no argument.
         let _ = unsafe { libc::ioctl(self.0.as_raw_fd(), libc::TIOCNOTTY) };
+    }
+}
+
+/// The terminal of a session that session-init is in and does not lead. Its process group and COMMAND's, which are jobs of
+/// that session, take turns at it.
+///
+/// None of the calls can stop session-init, although it may be in the background: every signal is blocked (tcsetpgrp(3)).
+#[derive(Debug)]
+pub(crate) struct Shared {
+    terminal: OwnedFd,
+    own_group: Pid,
+}
+
+impl Shared {
+    /// The terminal of session-init's session, if it has one, somebody else leads the session, and its process group can
+    /// be named: a group that was made outside this PID namespace has the id 0, and nobody could give it the terminal back.
+    pub(crate) fn find() -> Option<Self> {
+        let (session, own_group) = (getsid(None).ok()?, getpgrp());
+        if session == getpid() || own_group == Pid::from_raw(0) {
+            return None;
+        }
+        Some(Self { terminal: controlling_terminal(session)?, own_group })
+    }
+
+    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.terminal.as_fd()
+    }
+
+    /// session-init's own process group.
+    pub(crate) fn own_group(&self) -> Pid {
+        self.own_group
+    }
+
+    /// Whether this standard descriptor is the terminal. (A session has one at most.)
+    pub(crate) fn is(&self, number: RawFd) -> bool {
+        tcgetsid(inherited(number)).is_ok_and(|session| tcgetsid(&self.terminal) == Ok(session))
+    }
+
+    /// The foreground process group, which may have no member any more.
+    pub(crate) fn foreground(&self) -> Option<Pid> {
+        tcgetpgrp(&self.terminal).ok()
+    }
+
+    /// # Errors
+    ///
+    /// Those of tcsetpgrp(3): `EPERM` where this is no group of the session, `EIO` where the terminal has hung up.
+    pub(crate) fn set_foreground(&self, group: Pid) -> Result<(), Errno> {
+        tcsetpgrp(&self.terminal, group)
+    }
+
+    pub(crate) fn modes(&self) -> Option<Termios> {
+        tcgetattr(&self.terminal).ok()
+    }
+
+    /// Sets the modes at once: the output of a terminal that is held with Ctrl-S never drains.
+    pub(crate) fn set_modes(&self, modes: &Termios) {
+        let _ = tcsetattr(&self.terminal, SetArg::TCSANOW, modes);
     }
 }

@@ -24,7 +24,9 @@ pub(crate) struct Child {
 pub(crate) enum State {
     /// It is a zombie.
     Ended(Ended),
-    /// It is stopped, or a debugger's stop holds it: it lives.
+    /// This signal has stopped it.
+    Stopped(Signal),
+    /// It lives; a debugger's stop may hold it.
     Alive,
 }
 
@@ -63,15 +65,16 @@ pub(crate) fn reap_when_ended(pid: Pid) {
     }
 }
 
-/// Whether this child is stopped at this moment.
+/// The signal that stopped this child, if it is stopped at this moment.
 ///
 /// The kernel keeps the news of a stop until the child goes on or somebody takes note of it, and here nobody does.
-pub(crate) fn is_stopped(pid: Pid) -> bool {
-    let Ok(id) = libc::id_t::try_from(pid.as_raw()) else {
-        return false;
-    };
+pub(crate) fn stopped_by(pid: Pid) -> Option<Signal> {
+    let id = libc::id_t::try_from(pid.as_raw()).ok()?;
     let seen = waitid(libc::P_PID, id, libc::WSTOPPED | libc::WNOWAIT | libc::WNOHANG | libc::__WALL);
-    matches!(seen, Ok(Some(Child { state: State::Alive, .. })))
+    match seen {
+        Ok(Some(Child { state: State::Stopped(signal), .. })) => Some(signal),
+        _ => None,
+    }
 }
 
 fn waitid(id_type: libc::idtype_t, id: libc::id_t, options: libc::c_int) -> Result<Option<Child>, Errno> {
@@ -93,6 +96,7 @@ fn waitid(id_type: libc::idtype_t, id: libc::id_t, options: libc::c_int) -> Resu
     let state = match info.si_code {
         libc::CLD_EXITED => State::Ended(Ended::Exited(u8::try_from(status & 0xff).unwrap_or(u8::MAX))),
         libc::CLD_KILLED | libc::CLD_DUMPED => State::Ended(Ended::Signaled(signal().unwrap_or(Signal::KILL))),
+        libc::CLD_STOPPED => signal().map_or(State::Alive, State::Stopped),
         _ => State::Alive,
     };
     Ok(Some(Child { pid: Pid::from_raw(pid), state }))
