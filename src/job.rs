@@ -42,7 +42,7 @@ impl Claim {
 
     pub(crate) fn for_command(self, command: Pid) -> Job {
         let given = self.found.is_some();
-        Job { terminal: self.terminal, command, given, found: self.found, had_at_end: false }
+        Job { terminal: self.terminal, command, given, found: self.found, refused: false, had_at_end: false }
     }
 }
 
@@ -65,6 +65,8 @@ pub(crate) struct Job {
     given: bool,
     /// The terminal's modes when COMMAND first got it.
     found: Option<Termios>,
+    /// The terminal could not be given to COMMAND. It is not to be tried again and again.
+    refused: bool,
     /// COMMAND had the terminal when it ended.
     had_at_end: bool,
 }
@@ -76,11 +78,13 @@ impl Job {
 
     pub(crate) fn holder(&self) -> Holder {
         match self.terminal.foreground() {
-            Some(group) if group == self.terminal.own_group() => Holder::SessionInit,
+            Some(group) if group == self.terminal.own_group() && !self.refused => Holder::SessionInit,
             Some(group) if group == self.command => Holder::Command,
             // A shell as COMMAND may have given it to a job of its own. A CONT on the queue means that session-init was
             // stopped, so that the outer shell had its turn.
-            Some(_) if self.given && !signals::is_pending(Signal::CONT) => Holder::Command,
+            Some(group) if self.given && group != self.terminal.own_group() && !signals::is_pending(Signal::CONT) => {
+                Holder::Command
+            }
             _ => Holder::Other,
         }
     }
@@ -94,6 +98,7 @@ impl Job {
             self.found = self.terminal.modes();
         }
         self.given = self.terminal.set_foreground(self.command).is_ok();
+        self.refused = !self.given;
         self.given
     }
 

@@ -182,7 +182,7 @@ impl Supervisor {
         match (event, self.phase) {
             (Event::Signal(signal, origin), Phase::Running | Phase::Leaving(_)) => self.signal(signal, origin),
             (Event::CommandStopped(signal, holder), Phase::Running) => self.command_stopped(signal, holder),
-            (Event::NotStopped, Phase::Running) => self.not_stopped(),
+            (Event::NotStopped, Phase::Running | Phase::Leaving(_)) => self.not_stopped(),
             (Event::CommandEnded(ended), Phase::Running) => self.command_ended(ended),
             (Event::NothingLeft, Phase::Leaving(ended)) => self.nothing_left(ended),
             (Event::Passed(deadline), Phase::Running) => self.kill_all(deadline, None),
@@ -212,10 +212,11 @@ impl Supervisor {
         if matches!(signal, Signal::TSTP | Signal::TTIN | Signal::TTOU) && !self.settings.is_pid_1 {
             match self.settings.mode {
                 // The stop of COMMAND, if it comes to that, is what session-init follows.
-                Mode::Job if stops(sent) => {}
+                Mode::Job if running && stops(sent) => {}
+                Mode::SingleChild if origin != Origin::Kernel => actions.push(Action::StopSelf(Signal::STOP)),
+                Mode::Session => actions.push(Action::StopSelf(Signal::STOP)),
                 // The kernel does not let the terminal stop an orphaned group, where nobody would continue it.
-                Mode::SingleChild if origin == Origin::Kernel => actions.push(Action::StopSelf(signal)),
-                _ => actions.push(Action::StopSelf(Signal::STOP)),
+                Mode::Job | Mode::SingleChild => actions.push(Action::StopSelf(signal)),
             }
         }
         actions
@@ -262,6 +263,10 @@ impl Supervisor {
     /// either. What must not be the foreground group stays stopped: it would ask again at once.
     fn not_stopped(&mut self) -> Actions {
         let mut actions = Actions::default();
+        if self.settings.mode == Mode::Job && self.phase != Phase::Running {
+            actions.push(Action::Send(Signal::CONT, Target::All));
+            return actions;
+        }
         let goes_on = match self.stopped {
             Some((Signal::TSTP, _)) => true,
             Some((Signal::TTIN | Signal::TTOU, holder)) => holder == Holder::Command,
@@ -469,12 +474,12 @@ mod tests {
             );
             assert_eq!(answer(&mut supervisor(Mode::Session, true, ""), event), [stopped]);
         }
-        let rewritten = [
-            Action::Send(Signal::TERM, Target::Group),
-            Action::ContinueIfStopped(Target::Group),
-            Action::StopSelf(Signal::STOP),
-        ];
-        for mode in [Mode::Session, Mode::Job] {
+        for (mode, stop) in [(Mode::Session, Signal::STOP), (Mode::Job, Signal::TSTP)] {
+            let rewritten = [
+                Action::Send(Signal::TERM, Target::Group),
+                Action::ContinueIfStopped(Target::Group),
+                Action::StopSelf(stop),
+            ];
             let event = Event::Signal(Signal::TSTP, FROM_1);
             assert_eq!(answer(&mut supervisor(mode, false, "TSTP:TERM"), event), rewritten);
         }
@@ -591,6 +596,16 @@ mod tests {
             let expected = if goes_on { &resumed[..] } else { &[] };
             assert_eq!(answer(&mut job, Event::NotStopped), expected, "{signal} {holder:?}");
         }
+    }
+
+    #[test]
+    fn ctrl_z_during_the_grace_stops_what_is_left_and_session_init() {
+        let mut job = job(true);
+        job.settings.grace = Period::Infinite;
+        let _ = answer(&mut job, Event::CommandEnded(Ended::Exited(0)));
+        let stop = [Action::Send(Signal::TSTP, Target::All), Action::StopSelf(Signal::TSTP)];
+        assert_eq!(answer(&mut job, Event::Signal(Signal::TSTP, Origin::Kernel)), stop);
+        assert_eq!(answer(&mut job, Event::NotStopped), [Action::Send(Signal::CONT, Target::All)]);
     }
 
     #[test]
