@@ -19,7 +19,7 @@ use crate::log::Log;
 use crate::reach::{self, Count, Names, Reach, Sent};
 use crate::route::Target;
 use crate::signal::Signal;
-use crate::start::start;
+use crate::start::{prospects, start};
 use crate::supervisor::{Action, Deadline, Event, Mode, Modes, Origin, Settings, Supervisor};
 use crate::sys::signals::{Disposition, Received, SignalSet};
 use crate::sys::wait::{Child, Seen, State};
@@ -41,7 +41,9 @@ pub fn run(arguments: Vec<OsString>, mask: SignalSet) -> u8 {
         }
         Ok(Invocation::Explain(config, sources)) => {
             signals::restore_mask(mask);
-            let surroundings = Surroundings { pid: getpid().as_raw(), terminal: "" };
+            let pid = getpid().as_raw();
+            let (terminal, is_job) = prospects(&config, pid == 1);
+            let surroundings = Surroundings { pid, terminal, is_job };
             print(&explain::text(&config, &sources, surroundings, is_styled()), &log)
         }
         Err(error) => {

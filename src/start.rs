@@ -52,8 +52,7 @@ pub(crate) fn start(config: &Config, is_pid_1: bool, mask: SignalSet, log: &Log)
     {
         log.explain(format_args!("no signal will tell of the parent's death: {}", error.desc()));
     }
-    // PID 1 is no shell's job, even where the terminal's session is that of a shell outside.
-    let claim = if config.new_session && !is_pid_1 { Claim::find() } else { None };
+    let claim = claim(config, is_pid_1);
     let (mode, place) = match &claim {
         Some(claim) => (Mode::Job, Place::Group(claim.at_start())),
         None if config.new_session => (Mode::Session, Place::Session(give_up_terminal(log))),
@@ -76,6 +75,31 @@ pub(crate) fn start(config: &Config, is_pid_1: bool, mask: SignalSet, log: &Log)
     ));
     let wants_terminal = claim.as_ref().is_some_and(|claim| claim.wanted);
     Ok(Started { command, mode, wants_terminal, job: claim.map(|claim| claim.for_command(command)) })
+}
+
+/// The terminal, if COMMAND is to be a job of its session.
+fn claim(config: &Config, is_pid_1: bool) -> Option<Claim> {
+    // PID 1 is no shell's job, even where the terminal's session is that of a shell outside.
+    if config.new_session && !is_pid_1 { Claim::find() } else { None }
+}
+
+/// What would become of the terminal, in words, and whether COMMAND would be a job of its session.
+pub(crate) fn prospects(config: &Config, is_pid_1: bool) -> (&'static str, bool) {
+    if let Some(claim) = claim(config, is_pid_1) {
+        let words = match claim.at_start() {
+            Some(_) => "COMMAND is a job of its session, and has it from the start",
+            None if claim.wanted => "COMMAND is a job of its session, in the background",
+            None => "COMMAND is a job of its session, and gets it once it asks for it",
+        };
+        return (words, true);
+    }
+    let words = match terminal::is_there() {
+        (false, _) => "none",
+        (true, _) if !config.new_session => "COMMAND uses it as session-init's own process would",
+        (true, true) => "it is handed over to COMMAND's session",
+        (true, false) => "it stays behind; COMMAND's session has none",
+    };
+    (words, false)
 }
 
 fn place_in_words(mode: Mode, claim: Option<&Claim>) -> &'static str {

@@ -16,6 +16,8 @@ pub struct Surroundings {
     pub pid: i32,
     /// What would become of the terminal.
     pub terminal: &'static str,
+    /// COMMAND would be a job of the terminal's session.
+    pub is_job: bool,
 }
 
 /// The text, with headings in bold face if `styled`.
@@ -23,7 +25,7 @@ pub struct Surroundings {
 pub fn text(config: &Config, sources: &Sources, surroundings: Surroundings, styled: bool) -> String {
     let heading = |name: &str| if styled { format!("\x1b[1m{name}\x1b[m\n") } else { format!("{name}\n") };
     let mut text = heading("Signals");
-    text.push_str(&signals(config, sources));
+    text.push_str(&signals(config, sources, surroundings.is_job));
     text.push('\n');
     text.push_str(&heading("Settings"));
     let settings = FLAGS.iter().filter_map(|flag| Some((flag, flag.setting.as_ref()?)));
@@ -45,15 +47,16 @@ pub fn text(config: &Config, sources: &Sources, surroundings: Surroundings, styl
 }
 
 /// A row for each signal that is not passed on as it is to whom all are, and one for the others.
-fn signals(config: &Config, sources: &Sources) -> String {
-    let plain = |signal| config.table.route(signal) == Route::Forward(signal, config.target);
+fn signals(config: &Config, sources: &Sources, is_job: bool) -> String {
+    let signals = if is_job { &config.job_table } else { &config.table };
+    let plain = |signal| signals.route(signal) == Route::Forward(signal, config.target);
     // CHLD is not forwarded, whatever the table says, and nobody can receive the other two.
     let never = [Signal::KILL, Signal::STOP, Signal::CHLD];
     let rows: Vec<Row> = Signal::all()
         .filter(|signal| !never.contains(signal) && !plain(*signal))
         .map(|signal| Row {
             name: signal.to_string(),
-            value: match config.table.route(signal) {
+            value: match signals.route(signal) {
                 Route::Forward(sent, target) => format!("-> {:8} to {target}", sent.to_string()),
                 Route::Drop => "dropped".to_owned(),
             },
@@ -118,13 +121,15 @@ mod tests {
     use std::ffi::OsString;
 
     fn explained(variables: &[(&str, &str)], arguments: &[&str]) -> String {
+        explained_in(Surroundings { pid: 1, terminal: "none", is_job: false }, variables, arguments)
+    }
+
+    fn explained_in(surroundings: Surroundings, variables: &[(&str, &str)], arguments: &[&str]) -> String {
         let variable =
             |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value));
         let arguments = ["--explain"].iter().chain(arguments).map(OsString::from);
         match parse(arguments, variable) {
-            Ok(Invocation::Explain(config, sources)) => {
-                text(&config, &sources, Surroundings { pid: 1, terminal: "there is none" }, false)
-            }
+            Ok(Invocation::Explain(config, sources)) => text(&config, &sources, surroundings, false),
             other => panic!("{other:?}"),
         }
     }
@@ -156,5 +161,16 @@ mod tests {
         let text = explained(&[], &["-c", "sleep", "1"]);
         assert!(text.starts_with("Signals\n  others  passed on to child\n\nSettings\n"), "{text}");
         assert!(text.contains("  single-child         yes    (--single-child)\n"), "{text}");
+    }
+
+    #[test]
+    fn a_job_of_a_terminal_is_stopped_by_the_signals_for_that() {
+        let job = Surroundings { pid: 7, terminal: "COMMAND gets it", is_job: true };
+        let text = explained_in(job, &[], &["-r", "TTIN:0", "cat"]);
+        assert!(
+            text.starts_with("Signals\n  TTIN    dropped             (--rewrite)\n  others  passed on to group\n"),
+            "{text}"
+        );
+        assert!(text.ends_with("\n  terminal  COMMAND gets it\n"), "{text}");
     }
 }

@@ -52,6 +52,12 @@ pub(crate) fn give_up() -> GivenUp {
     GivenUp::Yes(Terminal(terminal))
 }
 
+/// Whether session-init's session has a terminal, and whether session-init leads that session.
+pub(crate) fn is_there() -> (bool, bool) {
+    let session = getsid(None);
+    (session.is_ok_and(|session| controlling_terminal(session).is_some()), session == Ok(getpid()))
+}
+
 /// The terminal of session-init's session. Containers may lack /dev/tty; then it is one of the standard ones.
 fn controlling_terminal(session: Pid) -> Option<OwnedFd> {
     match open("/dev/tty", OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC, Mode::empty()) {
