@@ -189,8 +189,9 @@ fn expect_data_to_be_saved(init: Init) {
     let run = run.send(TERM);
     assert!(sys::wait_readable(&[daemon.as_fd()], Some(deadline())), "the daemon ends");
     let daemon_ended = Instant::now();
-    run.expect_exit(0).nothing_left();
+    let ended = run.expect_exit(0);
     let took = daemon_ended.elapsed();
+    ended.nothing_left();
     assert!(took < Duration::from_millis(300), "session-init ended {took:?} after the last process");
     assert_eq!(fs::read_to_string(&file).expect("the data"), "saved");
 }
@@ -327,9 +328,12 @@ fn lingering_lasts_until_the_last_process_has_ended_by_itself() {
 }
 
 fn lingering_sends_signals_to_all_that_is_left() {
-    let run =
-        Init::new().option("--linger").rewrite("TERM:QUIT").sh("setsid $ROLE listen QUIT & $ROLE listen QUIT & exit 0");
-    run.wait_for("ready").wait_for("ready").send(TERM).expect_exit(0).stdout_has("got QUIT\ngot QUIT").nothing_left();
+    let script = "setsid $ROLE listen QUIT & $ROLE listen QUIT & exit 0";
+    let run = Init::new().option("--linger").rewrite("TERM:QUIT").sh(script).wait_for("ready").wait_for("ready");
+    let run = run.wait_until("has lost COMMAND", |run| {
+        process::children(run.pid()).iter().map(|child| child.name.as_str()).eq(["suite", "suite"])
+    });
+    run.send(TERM).wait_for("got QUIT").wait_for("got QUIT").expect_exit(0).nothing_left();
 }
 
 fn lingering_follows_a_program_that_becomes_a_daemon() {
