@@ -185,15 +185,14 @@ impl<'log> Reach<'log> {
         let mut command = None;
         loop {
             match wait::look() {
-                Seen::Child(Child { pid, state }) => {
-                    if let State::Ended(ended) = state
-                        && pid == self.command
-                    {
+                Seen::Child(Child { pid, state: State::Ended(ended) }) => {
+                    if pid == self.command {
                         self.command_reaped = true;
                         command = Some(ended);
                     }
                     let _ = wait::reap(pid);
                 }
+                Seen::Child(Child { pid, .. }) => wait::note_stop(pid),
                 Seen::Nothing => return Reaped::Some(command),
                 Seen::NoChildren => return Reaped::Everything(command),
             }

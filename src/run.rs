@@ -189,7 +189,8 @@ impl Init<'_> {
                 Seen::Child(Child { pid, state: State::Ended(ended) }) if pid == command => {
                     return Looked::Event(Event::CommandEnded(ended));
                 }
-                Seen::Child(Child { pid, .. }) => self.reap(pid),
+                Seen::Child(Child { pid, state: State::Ended(_) }) => self.reap(pid),
+                Seen::Child(Child { pid, .. }) => wait::note_stop(pid),
                 Seen::NoChildren if self.reach.command_reaped() => return Looked::Event(Event::NothingLeft),
                 Seen::Nothing | Seen::NoChildren => {
                     return self.look_at_job().map_or(Looked::Everything, Looked::Event);

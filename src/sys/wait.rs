@@ -52,7 +52,15 @@ pub(crate) fn look() -> Seen {
     }
 }
 
-/// Reaps this child if it has ended, and takes note of a stop that [`look`] would else see again and again.
+/// Takes note of a traced child's stop, which [`look`] would else see again and again. A child that has ended in the
+/// meantime is left to be seen.
+pub(crate) fn note_stop(pid: Pid) {
+    if let Ok(id) = libc::id_t::try_from(pid.as_raw()) {
+        let _ = waitid(libc::P_PID, id, libc::WSTOPPED | libc::WNOHANG | libc::__WALL);
+    }
+}
+
+/// Reaps this child if it has ended.
 pub(crate) fn reap(pid: Pid) -> Option<Child> {
     let id = libc::id_t::try_from(pid.as_raw()).ok()?;
     waitid(libc::P_PID, id, libc::WEXITED | libc::WNOHANG | libc::__WALL).ok().flatten()
