@@ -19,7 +19,11 @@ BINARY ?= $(CARGO_TARGET_DIR)/release/session-init
 # What `make run` shows: one TERM, sent on as QUIT to a whole pipeline.
 ARGS ?= -v --rewrite 15:3 -- sh -c 'trap "echo got QUIT; exit 0" QUIT; (sleep 1; kill -TERM $$PPID) & sleep 60 | cat'
 
-.PHONY: all run test test-suite check docs static install uninstall clean help
+# What `make test-containers` uses; without one of them, what needs it is skipped and named.
+ENGINES = busybox-static runc crun podman docker.io containerd docker-compose python3-venv
+PROGRAMS = nginx supervisor monit redis-server gunicorn
+
+.PHONY: all run test test-suite test-containers check docs static install uninstall clean help
 
 all: ## build target/release/session-init
 	$(CARGO) build --release
@@ -39,9 +43,14 @@ test-suite: ## run the suite alone, against SESSION_INIT_BIN where that is set
 	.ci/packages
 	$(CARGO) test --test suite
 
+test-containers: static ## run session-init in container engines, above real programs, and in the examples
+	.ci/packages $(ENGINES) $(PROGRAMS)
+	$(CARGO) test --test containers
+
 check: ## check format, lints and documentation
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
+	$(CARGO) clippy --test containers -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --document-private-items
 
 docs: ## write the man page, the completions and the README's list of options
@@ -74,4 +83,4 @@ clean: ## remove everything built
 	rm -rf target/static target/static-build
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18

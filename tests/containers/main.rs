@@ -1,0 +1,231 @@
+//! session-init in real container engines, above real programs, and in the examples.
+//!
+//! ```sh
+//! cargo test --test containers -- [--table] [WORD...]
+//! ```
+//!
+//! runs the cases that hold one of the words, or all of them, and prints one line each; `--table` prints the table of the
+//! README as well. `SESSION_INIT_BIN` is the binary to be tested, which has to be static. With `CONTROL=1` a PID 1 that is
+//! no init takes its place: then the suite has to fail.
+//!
+//! Nothing here uses a daemon that runs already, or the network, but for the Python package that knows what a Kubernetes
+//! Pod looks like. Everything lies in one temporary folder, in a mount namespace where the engines' own folders are empty,
+//! and is stopped and removed in the end, also after Ctrl-C.
+
+mod behaviour;
+mod control;
+mod engine;
+mod image;
+mod problem;
+mod process;
+mod programs;
+mod report;
+mod scratch;
+mod special;
+mod sys;
+mod terminal;
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use behaviour::{Bench, CASES, Case};
+use engine::{CommandLine, Containerd, Engine, Runtime, docker, podman};
+use image::Images;
+use problem::{Doing as _, Problem, Result, failed, skipped};
+use report::{Report, print};
+use scratch::Scratch;
+
+fn main() -> ExitCode {
+    let (options, words): (Vec<_>, Vec<_>) = env::args().skip(1).partition(|word| word.starts_with('-'));
+    let report = Report::new(words);
+    if let Err(problem) = run(&report) {
+        report.case("suite", "set-up", || Err(problem));
+    }
+    if options.iter().any(|option| option == "--table") {
+        print(&report.table(&rows()));
+    }
+    if report.is_complete() {
+        report.case("README.md", "the table", || compare_with_readme(&report.table(&rows())));
+    }
+    let passed = report.sum_up();
+    if let Some(signal) = sys::interrupted_by() {
+        let _ = sys::die_of(signal);
+    }
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Everything, from the temporary folder to its end.
+fn run(report: &Report) -> Result<()> {
+    if !sys::is_root() {
+        return skipped("only root can run containers without help");
+    }
+    sys::watch_for_interrupts()?;
+    let scratch = Scratch::new()?;
+    let result = scratch.hide_the_machine().and_then(|()| run_in(&scratch, report));
+    report.last_case("suite", "nothing is left running", || scratch.tear_down().map(|()| "nothing".to_owned()));
+    result
+}
+
+fn run_in(scratch: &Scratch, report: &Report) -> Result<()> {
+    let no_init = control::make(scratch)?;
+    let is_control = env::var_os("CONTROL").is_some_and(|value| value == "1");
+    let init = if is_control { no_init.clone() } else { binary()? };
+    let images = Images::make(scratch, "images", &init)?;
+    let suite = Suite { scratch, report, images: &images, init: &init };
+    thread::scope(|threads| {
+        threads.spawn(|| suite.runtime("runc"));
+        threads.spawn(|| suite.runtime("crun"));
+        threads.spawn(|| suite.podman());
+        threads.spawn(|| suite.docker());
+        threads.spawn(|| suite.containerd());
+        threads.spawn(|| suite.programs());
+        if !is_control {
+            threads.spawn(|| suite.control(&no_init));
+        }
+    });
+    Ok(())
+}
+
+/// The binary to be tested.
+fn binary() -> Result<PathBuf> {
+    let built = || repository().join("target/static/session-init");
+    let file = env::var_os("SESSION_INIT_BIN").map_or_else(built, PathBuf::from);
+    if file.is_file() { Ok(file) } else { failed(format!("there is no {}: run 'make static'", file.display())) }
+}
+
+/// The folder that holds Cargo.toml.
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The rows of the README's table.
+fn rows() -> Vec<&'static str> {
+    CASES.iter().map(|case| case.name).chain([special::OWN_INIT, special::STOP_SIGNAL, special::POD]).collect()
+}
+
+type Run<'suite, E> = Box<dyn FnOnce(&E) -> Result<String> + 'suite>;
+
+/// A case of an engine.
+struct Work<'suite, E> {
+    group: &'static str,
+    name: &'static str,
+    run: Run<'suite, E>,
+}
+
+fn compare_with_readme(table: &str) -> Result<String> {
+    let readme = fs::read_to_string(repository().join("README.md")).doing("read README.md")?;
+    if readme.contains(table) {
+        return Ok("says what was seen".to_owned());
+    }
+    failed(format!("has another table than this one, which is what was seen:\n{table}"))
+}
+
+/// What every part of the suite needs.
+#[derive(Clone, Copy)]
+struct Suite<'suite> {
+    scratch: &'suite Scratch,
+    report: &'suite Report,
+    images: &'suite Images,
+    init: &'suite Path,
+}
+
+impl<'suite> Suite<'suite> {
+    fn bench<'engine>(self, engine: &'engine dyn Engine) -> Bench<'engine>
+    where
+        'suite: 'engine,
+    {
+        Bench { engine, scratch: self.scratch, patience: Duration::from_secs(20), stop_after: 10 }
+    }
+
+    /// Starts an engine, unless nothing is wanted of it, and lets it do its work.
+    fn work<E>(self, start: impl FnOnce() -> Result<E>, mut work: Vec<Work<'suite, E>>) {
+        work.retain(|work| self.report.wants(work.group, work.name));
+        if work.is_empty() {
+            return;
+        }
+        let mut engine = start();
+        for Work { group, name, run } in work {
+            self.report.case(group, name, || match &engine {
+                Ok(engine) => run(engine),
+                Err(problem) => Err(problem.clone()),
+            });
+            if let Err(Problem::Failed(why)) = &mut engine {
+                "the engine did not start".clone_into(why);
+            }
+        }
+    }
+
+    /// The cases that every engine runs.
+    fn shared<E: Engine>(self, name: &'static str) -> Vec<Work<'suite, E>> {
+        let work = |case: &'static Case| Work {
+            group: name,
+            name: case.name,
+            run: Box::new(move |engine: &E| (case.run)(self.bench(engine))),
+        };
+        CASES.iter().map(work).collect()
+    }
+
+    fn runtime(self, name: &'static str) {
+        self.work(|| Runtime::new(name, self.scratch, name, self.images), self.shared(name));
+    }
+
+    fn containerd(self) {
+        self.work(|| Containerd::start(self.scratch, self.images), self.shared("containerd"));
+    }
+
+    fn docker(self) {
+        let mut work = self.shared("docker");
+        work.extend(self.special("docker"));
+        self.work(|| docker::start(self.scratch, self.images, self.init), work);
+    }
+
+    fn podman(self) {
+        let mut work = self.shared("podman");
+        work.extend(self.special("podman"));
+        work.push(Work {
+            group: "podman",
+            name: special::POD,
+            run: Box::new(move |podman| special::pod(self.bench(podman), podman)),
+        });
+        self.work(|| podman::set_up(self.scratch, self.images, self.init), work);
+    }
+
+    fn special(self, group: &'static str) -> [Work<'suite, CommandLine<'suite>>; 2] {
+        [
+            Work { group, name: special::OWN_INIT, run: Box::new(move |engine| special::own_init(self.bench(engine))) },
+            Work {
+                group,
+                name: special::STOP_SIGNAL,
+                run: Box::new(move |engine| special::stop_signal(self.bench(engine), engine)),
+            },
+        ]
+    }
+
+    fn programs(self) {
+        let host = programs::Host { scratch: self.scratch, init: self.init };
+        for program in &programs::PROGRAMS {
+            self.report.case("program", program.name, || (program.run)(&host));
+        }
+    }
+
+    /// Runs the cases once more where PID 1 is no init.
+    fn control(self, no_init: &Path) {
+        let start = || {
+            let images = Images::make(self.scratch, "control/images", no_init)?;
+            Runtime::new("runc", self.scratch, "control", &images)
+        };
+        let work = |case: &'static Case| Work {
+            group: "control",
+            name: case.name,
+            run: Box::new(move |engine: &Runtime<'_>| {
+                let bench = Bench { patience: Duration::from_secs(3), stop_after: 2, ..self.bench(engine) };
+                control::expect_failure(bench, case)
+            }),
+        };
+        self.work(start, CASES.iter().filter(|case| case.needs_init).map(work).collect());
+    }
+}

@@ -1,0 +1,141 @@
+//! The one folder in which everything happens, and a view of the machine in which nothing else can be touched.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{self, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::problem::{Doing as _, Problem, Result, failed, skipped};
+use crate::process::{clean_up, run};
+use crate::sys;
+
+/// Where the engines keep what they were not told to keep elsewhere: containerd's sockets, the container images' cache.
+const HIDDEN: [&str; 2] = ["/run", "/var/lib"];
+
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// The one folder in which everything happens.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    folder: PathBuf,
+    names: AtomicU32,
+}
+
+impl Scratch {
+    pub(crate) fn new() -> Result<Self> {
+        let folder = env::temp_dir().join(format!("session-init-containers.{}", process::id()));
+        fs::create_dir(&folder).doing(format_args!("create {}", folder.display()))?;
+        let scratch = Self { folder, names: AtomicU32::new(0) };
+        for name in ["home", "tmp", "logs"] {
+            scratch.folder(name)?;
+        }
+        Ok(scratch)
+    }
+
+    /// Gives the suite, and everything it starts from now on, mounts of their own, which end with the last of them, and
+    /// empty folders in place of the engines' own.
+    pub(crate) fn hide_the_machine(&self) -> Result<()> {
+        sys::unshare_mounts().doing("get a mount namespace")?;
+        let mount = |words: &[&str]| {
+            let mut command = self.command("mount");
+            command.args(words);
+            run(command, &self.log()).map(drop)
+        };
+        mount(&["--make-rprivate", "/"])?;
+        for folder in HIDDEN {
+            mount(&["-t", "tmpfs", "-o", "mode=755", "tmpfs", folder])?;
+        }
+        Ok(())
+    }
+
+    /// A folder in it, which is created where it is missing.
+    pub(crate) fn folder(&self, name: impl AsRef<Path>) -> Result<PathBuf> {
+        let folder = self.folder.join(name);
+        fs::create_dir_all(&folder).doing(format_args!("create {}", folder.display()))?;
+        Ok(folder)
+    }
+
+    /// A name that nobody else has on this machine.
+    pub(crate) fn name(&self) -> String {
+        format!("session-init-{}-{}", process::id(), self.names.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// A file for the output of a process.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.folder.join("logs").join(self.name())
+    }
+
+    /// A command that knows nothing of the user's settings.
+    pub(crate) fn command(&self, program: impl AsRef<Path>) -> Command {
+        let mut command = Command::new(program.as_ref());
+        command
+            .env_clear()
+            .env("HOME", self.folder.join("home"))
+            .env("LANG", "C.UTF-8")
+            .env("PATH", PATH)
+            .env("TMPDIR", self.folder.join("tmp"))
+            .current_dir(&self.folder);
+        command
+    }
+
+    /// Removes everything. What is still running, although it should have been stopped, is stopped and named.
+    pub(crate) fn tear_down(self) -> Result<()> {
+        let left = self.processes();
+        for (process, _) in &left {
+            let _ = sys::kill(*process, sys::SIGKILL);
+        }
+        self.unmount()?;
+        fs::remove_dir_all(&self.folder).doing(format_args!("remove {}", self.folder.display()))?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        let words: Vec<_> = left.into_iter().map(|(process, words)| format!("{process} ({words})")).collect();
+        failed(format!("still running: {}", words.join(", ")))
+    }
+
+    /// Whoever runs in our folder, in a container that lies there, or with our mounts.
+    fn processes(&self) -> Vec<(u32, String)> {
+        let mounts = fs::read_link("/proc/self/ns/mnt").ok();
+        let ours = self.folder.to_string_lossy();
+        let mut found = Vec::new();
+        for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+            let Some(process) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            let file =
+                |name| String::from_utf8_lossy(&fs::read(entry.path().join(name)).unwrap_or_default()).into_owned();
+            let words = file("cmdline").replace('\0', " ");
+            // A process that has ended and only waits for its parent has neither words nor mounts.
+            let is_ours = words.contains(&*ours)
+                || file("mountinfo").contains(&*ours)
+                || fs::read_link(entry.path().join("ns/mnt")).ok() == mounts;
+            if is_ours && !words.is_empty() && process != process::id() {
+                found.push((process, words.trim_end().to_owned()));
+            }
+        }
+        found
+    }
+
+    fn unmount(&self) -> Result<()> {
+        let mounts = fs::read_to_string("/proc/self/mounts").doing("read the list of mounts")?;
+        let points = mounts.lines().filter_map(|line| line.split(' ').nth(1)).map(Path::new);
+        let mut points: Vec<_> = points.filter(|point| point.starts_with(&self.folder)).collect();
+        points.reverse();
+        for point in points {
+            let mut command = self.command("umount");
+            command.arg("--lazy").arg(point);
+            clean_up(command, &self.log());
+        }
+        Ok(())
+    }
+}
+
+/// Skips the case on a machine that has no such program.
+pub(crate) fn need(program: &str) -> Result<PathBuf> {
+    let found = PATH.split(':').map(|folder| Path::new(folder).join(program)).find(|file| file.is_file());
+    found.map_or_else(|| skipped(format!("there is no {program}")), Ok)
+}
+
+/// As [`need`], for several.
+pub(crate) fn need_all(programs: &[&str]) -> Result<(), Problem> {
+    programs.iter().try_for_each(|program| need(program).map(drop))
+}
