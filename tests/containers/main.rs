@@ -15,6 +15,7 @@
 mod behaviour;
 mod control;
 mod engine;
+mod examples;
 mod image;
 mod problem;
 mod process;
@@ -34,6 +35,7 @@ use std::time::Duration;
 
 use behaviour::{Bench, CASES, Case};
 use engine::{CommandLine, Containerd, Engine, Runtime, docker, podman};
+use examples::{Checkout, EXAMPLES, Example, Validator, With};
 use image::Images;
 use problem::{Doing as _, Problem, Result, failed, skipped};
 use report::{Report, print};
@@ -65,12 +67,14 @@ fn run(report: &Report) -> Result<()> {
     }
     sys::watch_for_interrupts()?;
     let scratch = Scratch::new()?;
-    let result = scratch.hide_the_machine().and_then(|()| run_in(&scratch, report));
+    let validator =
+        schema_example().filter(|example| report.wants("example", example.name)).map(|_| Validator::install(&scratch));
+    let result = run_in(&scratch, report, validator);
     report.last_case("suite", "nothing is left running", || scratch.tear_down().map(|()| "nothing".to_owned()));
     result
 }
 
-fn run_in(scratch: &Scratch, report: &Report) -> Result<()> {
+fn run_in(scratch: &Scratch, report: &Report, validator: Option<Validator>) -> Result<()> {
     let no_init = control::make(scratch)?;
     let is_control = env::var_os("CONTROL").is_some_and(|value| value == "1");
     let init = if is_control { no_init.clone() } else { binary()? };
@@ -83,6 +87,7 @@ fn run_in(scratch: &Scratch, report: &Report) -> Result<()> {
         threads.spawn(|| suite.docker());
         threads.spawn(|| suite.containerd());
         threads.spawn(|| suite.programs());
+        threads.spawn(|| suite.examples_on_host(validator));
         if !is_control {
             threads.spawn(|| suite.control(&no_init));
         }
@@ -95,6 +100,11 @@ fn binary() -> Result<PathBuf> {
     let built = || repository().join("target/static/session-init");
     let file = env::var_os("SESSION_INIT_BIN").map_or_else(built, PathBuf::from);
     if file.is_file() { Ok(file) } else { failed(format!("there is no {}: run 'make static'", file.display())) }
+}
+
+/// The example that has to be installed something for.
+fn schema_example() -> Option<&'static Example> {
+    EXAMPLES.iter().find(|example| example.with == With::Validator)
 }
 
 /// The folder that holds Cargo.toml.
@@ -180,6 +190,7 @@ impl<'suite> Suite<'suite> {
     fn docker(self) {
         let mut work = self.shared("docker");
         work.extend(self.special("docker"));
+        work.extend(self.examples("docker example", &[With::Engine, With::Compose]));
         self.work(|| docker::start(self.scratch, self.images, self.init), work);
     }
 
@@ -191,6 +202,7 @@ impl<'suite> Suite<'suite> {
             name: special::POD,
             run: Box::new(move |podman| special::pod(self.bench(podman), podman)),
         });
+        work.extend(self.examples("podman example", &[With::Engine, With::Podman]));
         self.work(|| podman::set_up(self.scratch, self.images, self.init), work);
     }
 
@@ -203,6 +215,32 @@ impl<'suite> Suite<'suite> {
                 run: Box::new(move |engine| special::stop_signal(self.bench(engine), engine)),
             },
         ]
+    }
+
+    /// The examples that can be run with docker, or with podman.
+    fn examples(self, group: &'static str, with: &[With]) -> Vec<Work<'suite, CommandLine<'suite>>> {
+        let work = |example: &'static Example| Work {
+            group,
+            name: example.name,
+            run: Box::new(move |engine: &CommandLine<'_>| self.checkout()?.run_with_engine(example, engine)),
+        };
+        EXAMPLES.iter().filter(|example| with.contains(&example.with)).map(work).collect()
+    }
+
+    /// The examples that need neither.
+    fn examples_on_host(self, validator: Option<Validator>) {
+        for example in EXAMPLES.iter().filter(|example| example.with == With::Host) {
+            self.report.case("example", example.name, || self.checkout()?.run_on_host(example));
+        }
+        self.report.case("example", "ci, GitHub's shell line", || self.checkout()?.github_shell());
+        self.report.case("example", "ci, GitLab's script", || self.checkout()?.gitlab_script());
+        if let Some((example, validator)) = schema_example().zip(validator) {
+            self.report.case("example", example.name, || validator.run(&self.checkout()?, example));
+        }
+    }
+
+    fn checkout(self) -> Result<Checkout<'suite>> {
+        Checkout::make(self.scratch, repository(), self.init)
     }
 
     fn programs(self) {

@@ -108,8 +108,8 @@ pub(crate) fn run(command: Command, output: &Path) -> Result<String> {
 }
 
 /// Runs a tool that puts things away: also when the suite has been interrupted, and whatever comes of it.
-pub(crate) fn clean_up(command: Command, output: &Path) {
-    let _ = finish(command, output, false);
+pub(crate) fn clean_up(command: Command, output: &Path) -> String {
+    finish(command, output, false).map(|(_, text)| text).unwrap_or_default()
 }
 
 // The output goes to a file: a pipe would not end before everything has ended that the tool may leave behind.

@@ -7,13 +7,13 @@ use std::process::{self, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::problem::{Doing as _, Problem, Result, failed, skipped};
-use crate::process::{clean_up, run};
 use crate::sys;
 
 /// Where the engines keep what they were not told to keep elsewhere: containerd's sockets, the container images' cache.
 const HIDDEN: [&str; 2] = ["/run", "/var/lib"];
 
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// The path of every command here.
+pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The one folder in which everything happens.
 #[derive(Debug)]
@@ -23,30 +23,47 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
+    /// Creates it in memory, in a mount namespace of the suite's own: nobody else sees it, and when the last of its processes
+    /// has ended, nothing is left of it, whatever happens.
     pub(crate) fn new() -> Result<Self> {
         let folder = env::temp_dir().join(format!("session-init-containers.{}", process::id()));
         fs::create_dir(&folder).doing(format_args!("create {}", folder.display()))?;
         let scratch = Self { folder, names: AtomicU32::new(0) };
-        for name in ["home", "tmp", "logs"] {
-            scratch.folder(name)?;
-        }
+        scratch.mount_everything().inspect_err(|_| drop(fs::remove_dir(&scratch.folder)))?;
         Ok(scratch)
     }
 
-    /// Gives the suite, and everything it starts from now on, mounts of their own, which end with the last of them, and
-    /// empty folders in place of the engines' own.
-    pub(crate) fn hide_the_machine(&self) -> Result<()> {
+    fn mount_everything(&self) -> Result<()> {
         sys::unshare_mounts().doing("get a mount namespace")?;
-        let mount = |words: &[&str]| {
-            let mut command = self.command("mount");
-            command.args(words);
-            run(command, &self.log()).map(drop)
-        };
-        mount(&["--make-rprivate", "/"])?;
+        self.mount(&["--make-rprivate", "/"])?;
+        self.mount_memory(&self.folder)?;
+        for name in ["home", "tmp", "logs"] {
+            self.folder(name)?;
+        }
+        // What says where names are looked up may lie in one of the folders that are hidden now.
+        let resolver = fs::canonicalize("/etc/resolv.conf").and_then(|file| Ok((fs::read(&file)?, file)));
         for folder in HIDDEN {
-            mount(&["-t", "tmpfs", "-o", "mode=755", "tmpfs", folder])?;
+            self.mount_memory(Path::new(folder))?;
+        }
+        if let Ok((text, file)) = resolver
+            && !file.exists()
+        {
+            fs::create_dir_all(file.parent().unwrap_or(Path::new("/")))?;
+            fs::write(&file, text).doing(format_args!("write {}", file.display()))?;
         }
         Ok(())
+    }
+
+    fn mount_memory(&self, folder: &Path) -> Result<()> {
+        let folder = folder.to_string_lossy();
+        self.mount(&["-t", "tmpfs", "-o", "mode=755", "tmpfs", &*folder])
+    }
+
+    // Its output cannot go to a file: there is no folder for it yet.
+    fn mount(&self, words: &[&str]) -> Result<()> {
+        let mut command = self.command("mount");
+        let output = command.args(words).current_dir("/").output().doing("run mount")?;
+        if output.status.success() { Ok(()) } else { failed(String::from_utf8_lossy(&output.stderr)) }
     }
 
     /// A folder in it, which is created where it is missing.
@@ -54,6 +71,11 @@ impl Scratch {
         let folder = self.folder.join(name);
         fs::create_dir_all(&folder).doing(format_args!("create {}", folder.display()))?;
         Ok(folder)
+    }
+
+    /// A file in it.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
     }
 
     /// A name that nobody else has on this machine.
@@ -86,7 +108,7 @@ impl Scratch {
             let _ = sys::kill(*process, sys::SIGKILL);
         }
         self.unmount()?;
-        fs::remove_dir_all(&self.folder).doing(format_args!("remove {}", self.folder.display()))?;
+        fs::remove_dir(&self.folder).doing(format_args!("remove {}", self.folder.display()))?;
         if left.is_empty() {
             return Ok(());
         }
@@ -115,6 +137,7 @@ impl Scratch {
         found
     }
 
+    /// Undoes the mounts in the folder, and that of the folder itself.
     fn unmount(&self) -> Result<()> {
         let mounts = fs::read_to_string("/proc/self/mounts").doing("read the list of mounts")?;
         let points = mounts.lines().filter_map(|line| line.split(' ').nth(1)).map(Path::new);
@@ -122,8 +145,7 @@ impl Scratch {
         points.reverse();
         for point in points {
             let mut command = self.command("umount");
-            command.arg("--lazy").arg(point);
-            clean_up(command, &self.log());
+            command.arg("--lazy").arg(point).current_dir("/").output().doing("run umount")?;
         }
         Ok(())
     }

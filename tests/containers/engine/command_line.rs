@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::image::Images;
 use crate::problem::{Doing as _, Result};
-use crate::process::run;
+use crate::process::{clean_up, run};
 use crate::scratch::Scratch;
 
 use super::daemon::Daemon;
@@ -15,7 +15,7 @@ use super::{Container, Engine, Init};
 
 /// docker or podman.
 pub(crate) struct CommandLine<'suite> {
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     pub(super) scratch: &'suite Scratch,
     /// The variables that lead to the engine in the scratch folder.
     pub(super) environment: Vec<(&'static str, OsString)>,
@@ -68,6 +68,21 @@ impl CommandLine<'_> {
 
     fn init_option(&self) -> Option<String> {
         self.init_path.as_deref().map(Path::display).map(|path| format!("--init-path={path}"))
+    }
+}
+
+impl Drop for CommandLine<'_> {
+    // What a case has started by other ways than `Engine::run`, and has not removed.
+    fn drop(&mut self) {
+        if self.name == "podman" {
+            clean_up(self.with(&["pod", "rm", "--force", "--all"]), &self.scratch.log());
+        }
+        let containers = clean_up(self.with(&["ps", "--all", "--quiet"]), &self.scratch.log());
+        let mut remove = self.with(&["rm", "--force"]);
+        remove.args(containers.split_whitespace());
+        if !containers.is_empty() {
+            clean_up(remove, &self.scratch.log());
+        }
     }
 }
 

@@ -1,0 +1,273 @@
+//! The examples: what their READMEs say is run, and has to print what they say.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use crate::behaviour::expect_status;
+use crate::engine::CommandLine;
+use crate::image::BASE;
+use crate::problem::{Doing as _, Problem, Result, failed, skipped};
+use crate::process::{Job, read, run, wait_for};
+use crate::scratch::{PATH, Scratch, need};
+use crate::sys;
+
+/// What a README's commands are run with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum With {
+    /// A shell, and session-init on the path.
+    Host,
+    /// docker, or podman under that name.
+    Engine,
+    /// docker and its plugin for Compose.
+    Compose,
+    /// podman itself.
+    Podman,
+    /// The package that knows what a Kubernetes object looks like.
+    Validator,
+}
+
+/// Commands in a README.
+#[derive(Debug)]
+pub(crate) struct Example {
+    /// The README's folder, and which of its blocks of commands, one after the other.
+    folder: &'static str,
+    blocks: &'static [usize],
+    pub(crate) name: &'static str,
+    pub(crate) with: With,
+}
+
+impl Example {
+    const fn new(folder: &'static str, blocks: &'static [usize], name: &'static str, with: With) -> Self {
+        Self { folder, blocks, name, with }
+    }
+}
+
+/// Every block of commands of every README.
+pub(crate) const EXAMPLES: [Example; 9] = [
+    Example::new("pipeline", &[0], "pipeline", With::Engine),
+    Example::new("entrypoint", &[0], "entrypoint", With::Engine),
+    Example::new("several-programs", &[0, 1], "several-programs", With::Engine),
+    Example::new("daemon", &[0], "daemon", With::Engine),
+    Example::new("ci", &[1], "ci, an image for jobs", With::Engine),
+    Example::new("compose", &[0], "compose", With::Compose),
+    Example::new("kubernetes", &[1], "kubernetes, played by podman", With::Podman),
+    Example::new("kubernetes", &[0], "kubernetes, the schema", With::Validator),
+    Example::new("ci", &[0], "ci, a step that is cancelled", With::Host),
+];
+
+/// A copy of what a user has: the examples and the static binary.
+pub(crate) struct Checkout<'suite> {
+    scratch: &'suite Scratch,
+    folder: PathBuf,
+    programs: PathBuf,
+}
+
+impl<'suite> Checkout<'suite> {
+    pub(crate) fn make(scratch: &'suite Scratch, repository: &Path, init: &Path) -> Result<Self> {
+        let folder = scratch.folder(scratch.name())?;
+        let programs = folder.join("target/static");
+        fs::create_dir_all(&programs)?;
+        fs::copy(init, programs.join("session-init")).doing("copy session-init")?;
+        let mut command = scratch.command("cp");
+        command.arg("-R").arg(repository.join("examples")).arg(&folder);
+        run(command, &scratch.log())?;
+        Ok(Self { scratch, folder, programs })
+    }
+
+    /// Puts a program on the path.
+    fn add_program(&self, name: &str, script: &str) -> Result<()> {
+        write_script(&self.programs.join(name), script)
+    }
+
+    /// Lets podman answer to the name of docker, as Debian's podman-docker does.
+    fn podman_is_docker(&self) -> Result<()> {
+        self.add_program("docker", "exec podman \"$@\"")
+    }
+
+    /// Runs the example with docker or podman.
+    pub(crate) fn run_with_engine(&self, example: &Example, engine: &CommandLine<'_>) -> Result<String> {
+        if example.with == With::Compose {
+            need_compose(self.scratch, engine)?;
+        }
+        if example.with == With::Engine && engine.name == "podman" {
+            self.podman_is_docker()?;
+        }
+        self.run(example, || {
+            let mut command = engine.with_environment(self.scratch.command("sh"));
+            command.env("BASE", BASE);
+            command
+        })
+    }
+
+    /// Runs the example without them.
+    pub(crate) fn run_on_host(&self, example: &Example) -> Result<String> {
+        self.run(example, || self.scratch.command("sh"))
+    }
+
+    fn run(&self, example: &Example, shell: impl Fn() -> Command) -> Result<String> {
+        let readme = self.folder.join("examples").join(example.folder).join("README.md");
+        let blocks = blocks(&fs::read_to_string(readme).doing("read README.md")?);
+        for block in example.blocks {
+            let Some(Block { script, output }) = blocks.get(*block) else {
+                return failed("the README has no such block of commands");
+            };
+            let mut command = shell();
+            command.args(["-eu", "-c", script]).current_dir(&self.folder).env("PATH", self.path());
+            let printed = run(command, &self.scratch.log())?;
+            if !printed.contains(output) {
+                return failed(format!("the README says:\n{output}but this is printed:\n{printed}"));
+            }
+        }
+        Ok("prints what the README says".to_owned())
+    }
+
+    fn path(&self) -> OsString {
+        let mut path = self.programs.clone().into_os_string();
+        path.push(":");
+        path.push(PATH);
+        path
+    }
+
+    /// The `shell:` line of the GitHub workflow, used and cancelled as a runner does.
+    pub(crate) fn github_shell(&self) -> Result<String> {
+        let shell = self.line("ci/github-workflow.yml", "shell: session-init")?;
+        let step = self.line("ci/github-workflow.yml", "- run: ")?;
+        let script = self.folder.join("step.sh");
+        fs::write(&script, step)?;
+        self.cancel(
+            &format!("exec session-init{}", shell.replace("{0}", &script.display().to_string())),
+            sys::SIGINT,
+            130,
+        )
+    }
+
+    /// The script's line of the GitLab job, used and cancelled as a runner does.
+    pub(crate) fn gitlab_script(&self) -> Result<String> {
+        let line = self.line("ci/gitlab-ci.yml", "- session-init")?;
+        self.cancel(&format!("exec session-init{line}"), sys::SIGTERM, 143)
+    }
+
+    /// What follows `start` on the one line of an example's file that begins with it.
+    fn line(&self, file: &str, start: &str) -> Result<String> {
+        let text = fs::read_to_string(self.folder.join("examples").join(file)).doing(format_args!("read {file}"))?;
+        let line = text.lines().find_map(|line| line.trim().strip_prefix(start));
+        line.map_or_else(|| failed(format!("{file} has no line '{start}'")), |line| Ok(line.to_owned()))
+    }
+
+    /// Runs a CI step and ends it by a signal, after which its test server must not be there any more.
+    fn cancel(&self, script: &str, signal: i32, wanted: i32) -> Result<String> {
+        let mut command = self.scratch.command("bash");
+        command.args(["-c", script]).current_dir(&self.folder).env("PATH", self.path());
+        let log = self.scratch.log();
+        let mut job = Job::start(command, &log)?;
+        wait_for("the step to be under way", PATIENCE, || Ok((read(&log).lines().count() == 2).then_some(())))?;
+        sys::kill(job.id(), signal)?;
+        let status = job.wait(PATIENCE)?;
+        expect_status(wanted, status, &read(&log))?;
+        if read(&log).lines().next_back() != Some("test server: stopped") {
+            return failed(format!("the test server did not stop: {}", read(&log)));
+        }
+        Ok(format!("nothing was left, {status}"))
+    }
+}
+
+/// How long a step may take for anything.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A block of commands in a README, and what it says they print.
+#[derive(Debug)]
+struct Block {
+    script: String,
+    output: String,
+}
+
+/// The blocks of commands, each with the block of text that follows.
+fn blocks(readme: &str) -> Vec<Block> {
+    let mut blocks: Vec<Block> = Vec::new();
+    let mut language = None;
+    for line in readme.lines() {
+        if let Some(word) = line.strip_prefix("```") {
+            language = Some(word).filter(|_| language.is_none());
+            if language == Some("sh") {
+                blocks.push(Block { script: String::new(), output: String::new() });
+            }
+        } else if let (Some(language), Some(block)) = (language, blocks.last_mut()) {
+            let text = if language == "sh" { &mut block.script } else { &mut block.output };
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    blocks
+}
+
+/// Sees to it that there is `docker compose`. Debian has an older one that goes by another name: a plugin leads there.
+fn need_compose(scratch: &Scratch, docker: &CommandLine<'_>) -> Result<()> {
+    if docker.run_command(&["compose", "version"]).is_ok() {
+        return Ok(());
+    }
+    let compose = need("docker-compose")?;
+    let plugin = scratch.folder("docker/config/cli-plugins")?.join("docker-compose");
+    let about = r#"{"SchemaVersion": "0.1.0", "Vendor": "docker-compose", "Version": "1"}"#;
+    let script = format!(
+        "if [ \"$1\" = docker-cli-plugin-metadata ]; then echo '{about}'; exit; fi\nshift\nexec {} \"$@\"",
+        compose.display()
+    );
+    write_script(&plugin, &script)
+}
+
+fn write_script(file: &Path, script: &str) -> Result<()> {
+    fs::write(file, format!("#!/bin/sh\n{script}\n")).doing(format_args!("write {}", file.display()))?;
+    Ok(fs::set_permissions(file, fs::Permissions::from_mode(0o755))?)
+}
+
+/// kubernetes-validate, which is being installed while everything else runs.
+pub(crate) struct Validator {
+    folder: PathBuf,
+    log: PathBuf,
+    install: Result<Job>,
+}
+
+impl Validator {
+    /// Begins to install it in the scratch folder; with the user's settings, for it comes from the network.
+    pub(crate) fn install(scratch: &Scratch) -> Self {
+        let folder = scratch.path("venv");
+        let log = scratch.log();
+        let mut command = Command::new("sh");
+        command
+            .args([
+                "-c",
+                "python3 -m venv \"$0\" && exec \"$0/bin/pip\" install --quiet --no-compile kubernetes-validate",
+            ])
+            .arg(&folder)
+            .stdin(Stdio::null());
+        let install = Job::start(command, &log);
+        Self { folder, log, install }
+    }
+
+    /// Runs the example, as soon as that is possible.
+    pub(crate) fn run(mut self, checkout: &Checkout<'_>, example: &Example) -> Result<String> {
+        let installed = match &mut self.install {
+            Ok(job) => job.wait(INSTALL_LIMIT),
+            Err(problem) => Err(problem.clone()),
+        };
+        match installed {
+            Ok(0) => {}
+            Err(Problem::Interrupted) => return Err(Problem::Interrupted),
+            _ => {
+                let log = read(&self.log);
+                let why = log.lines().next_back().unwrap_or("it takes too long");
+                return skipped(format!("kubernetes-validate cannot be installed: {why}"));
+            }
+        }
+        let program = self.folder.join("bin/kubernetes-validate");
+        checkout.add_program("kubernetes-validate", &format!("exec {} \"$@\"", program.display()))?;
+        checkout.run_on_host(example)
+    }
+}
+
+/// How long the installation may take; longer than that, and it is skipped.
+const INSTALL_LIMIT: Duration = Duration::from_secs(90);
