@@ -13,12 +13,20 @@ use crate::sys;
 /// How long a tool of an engine may take; the machine may be busy.
 const TOOL_LIMIT: Duration = Duration::from_secs(60);
 
+/// How long a process that is not needed any more may take to put its own things away.
+const PARTING: Duration = Duration::from_secs(2);
+
 /// What is looked at again and again is looked at this often.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Looks until there is something to see. `what` reads on after "waited in vain for".
 pub(crate) fn wait_for<T>(what: &str, limit: Duration, look: impl FnMut() -> Result<Option<T>>) -> Result<T> {
     watch(limit, true, look)?.map_or_else(|| failed(format!("waited {limit:?} in vain for {what}")), Ok)
+}
+
+/// Waits until something is so, also when the suite has been interrupted.
+pub(crate) fn wait_at_the_end(limit: Duration, mut is_so: impl FnMut() -> bool) {
+    let _ = watch(limit, false, || Ok(is_so().then_some(())));
 }
 
 fn watch<T>(
@@ -41,7 +49,7 @@ fn watch<T>(
     }
 }
 
-/// A process that is killed when nobody is interested in it any more.
+/// A process that is ended when nobody is interested in it any more.
 #[derive(Debug)]
 pub(crate) struct Job {
     name: String,
@@ -83,15 +91,20 @@ impl Job {
     /// Asks it to end, and sees to it that it does; also when the suite has been interrupted.
     pub(crate) fn stop(&mut self, limit: Duration) {
         if sys::kill(self.id(), sys::SIGTERM).is_ok() {
-            let _ = watch(limit, false, || self.ended());
+            wait_at_the_end(limit, || !matches!(self.ended(), Ok(None)));
         }
     }
 }
 
 impl Drop for Job {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        // Until it has been waited for, its number is its group's and nobody else's.
+        for signal in [sys::SIGTERM, sys::SIGKILL] {
+            if let Ok(None) = self.ended() {
+                let _ = sys::kill_group(self.id(), signal);
+                wait_at_the_end(PARTING, || !matches!(self.ended(), Ok(None)));
+            }
+        }
     }
 }
 

@@ -5,8 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use crate::problem::{Doing as _, Problem, Result, failed, skipped};
+use crate::process::wait_at_the_end;
 use crate::sys;
 
 /// Where the engines keep what they were not told to keep elsewhere: containerd's sockets, the container images' cache.
@@ -14,6 +16,9 @@ const HIDDEN: [&str; 2] = ["/run", "/var/lib"];
 
 /// The path of every command here.
 pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// How long what was stopped may take to be gone.
+const LAST_MOMENTS: Duration = Duration::from_secs(5);
 
 /// The one folder in which everything happens.
 #[derive(Debug)]
@@ -101,15 +106,18 @@ impl Scratch {
         command
     }
 
-    /// Removes everything. What is still running, although it should have been stopped, is stopped and named.
+    /// Removes everything. What is still running, although it should have been stopped, is killed and named.
     pub(crate) fn tear_down(self) -> Result<()> {
+        // What has been told to end may need a moment.
+        wait_at_the_end(LAST_MOMENTS, || self.processes().is_empty());
         let left = self.processes();
         for (process, _) in &left {
             let _ = sys::kill(*process, sys::SIGKILL);
         }
         self.unmount()?;
         fs::remove_dir(&self.folder).doing(format_args!("remove {}", self.folder.display()))?;
-        if left.is_empty() {
+        // Where the suite was interrupted in the middle of a command, some things could not be in order.
+        if left.is_empty() || sys::interrupted_by().is_some() {
             return Ok(());
         }
         let words: Vec<_> = left.into_iter().map(|(process, words)| format!("{process} ({words})")).collect();

@@ -48,9 +48,19 @@ fn set_handler(signal: i32, handler: libc::sighandler_t) -> io::Result<()> {
 
 /// Sends a signal to one process.
 pub(crate) fn kill(process: u32, signal: i32) -> io::Result<()> {
-    let process = libc::pid_t::try_from(process).map_err(io::Error::other)?;
+    send(libc::pid_t::try_from(process).map_err(io::Error::other)?, signal)
+}
+
+/// Sends a signal to a process group.
+pub(crate) fn kill_group(group: u32, signal: i32) -> io::Result<()> {
+    let group = libc::pid_t::try_from(group).map_err(io::Error::other)?;
+    // 0 and -1 stand for others.
+    if group > 1 { send(group.wrapping_neg(), signal) } else { Err(io::Error::from(io::ErrorKind::InvalidInput)) }
+}
+
+fn send(target: libc::pid_t, signal: i32) -> io::Result<()> {
     // SAFETY: takes two numbers; no memory is involved.
-    check(unsafe { libc::kill(process, signal) })
+    check(unsafe { libc::kill(target, signal) })
 }
 
 /// Gives this process a mount namespace of its own.
