@@ -41,22 +41,22 @@ impl Case {
 
 /// Every promise, in the order of the table's rows.
 pub(crate) const CASES: [Case; 16] = [
-    Case::harmless("exit status of `exit 42`", exit_status),
-    Case::needs_init("death by KILL, by RTMIN+3", death_by_signal),
+    Case::harmless("`exit 42`", exit_status),
+    Case::needs_init("death by KILL, RTMIN+3", death_by_signal),
     Case::needs_init("command not found", command_not_found),
-    Case::needs_init("stop, with a handler for TERM", stop_with_handler),
-    Case::needs_init("stop, without a handler", stop_without_handler),
-    Case::harmless("stop, with TERM ignored", stop_with_term_ignored),
-    Case::needs_init("the same with `--kill-after=500ms`", kill_after),
-    Case::needs_init("stop signal USR1", custom_stop_signal),
-    Case::needs_init("stop with `--rewrite=TERM:QUIT`", rewritten_stop_signal),
-    Case::needs_init("orphan left by an exec", orphan_of_exec),
-    Case::needs_init("Ctrl-C on a terminal", interrupt_key),
-    Case::harmless("resize of a terminal", resize),
-    Case::needs_init("hardened (see below)", hardened),
+    Case::needs_init("stop, a handler for TERM", stop_with_handler),
+    Case::needs_init("stop, no handler", stop_without_handler),
+    Case::harmless("stop, TERM ignored", stop_with_term_ignored),
+    Case::needs_init("stop, TERM ignored, `--kill-after`", kill_after),
+    Case::needs_init("stop by USR1", custom_stop_signal),
+    Case::needs_init("stop, `--rewrite=TERM:QUIT`", rewritten_stop_signal),
+    Case::needs_init("orphan of an exec", orphan_of_exec),
+    Case::needs_init("Ctrl-C", interrupt_key),
+    Case::harmless("resized terminal", resize),
+    Case::needs_init("hardened container", hardened),
     Case::needs_init("`--grace` that suffices", grace_suffices),
     Case::needs_init("`--grace` that runs out", grace_runs_out),
-    Case::needs_init("`--linger` for a daemon", linger),
+    Case::needs_init("daemon, `--linger`", linger),
 ];
 
 impl<'suite> Bench<'suite> {
@@ -111,7 +111,7 @@ pub(crate) fn stop_and_expect_handler(bench: Bench<'_>, running: &mut Running<'_
     let status = running.stop(bench.stop_after)?;
     expect_text(&format!("got {signal}"), &running.output())?;
     expect_status(3, status, &running.output())?;
-    Ok(format!("handler for {signal} ran, {status}"))
+    Ok(format!("handler ran, {status}"))
 }
 
 fn exit_status(bench: Bench<'_>) -> Result<String> {
@@ -151,7 +151,7 @@ fn stop_with_term_ignored(bench: Bench<'_>) -> Result<String> {
     let mut running = bench.ready(&[], "trap '' TERM; echo ready; exec sleep 1000")?;
     let status = running.stop(1)?;
     expect_status(137, status, &running.output())?;
-    Ok(format!("{status}, by the engine's KILL"))
+    Ok(format!("{status} by the engine"))
 }
 
 fn kill_after(bench: Bench<'_>) -> Result<String> {
@@ -159,7 +159,7 @@ fn kill_after(bench: Bench<'_>) -> Result<String> {
     let status = running.stop(bench.stop_after)?;
     expect_text("was killed: ", &running.output())?;
     expect_status(137, status, &running.output())?;
-    Ok(format!("{status}, by session-init's KILL"))
+    Ok(format!("{status} by session-init"))
 }
 
 fn custom_stop_signal(bench: Bench<'_>) -> Result<String> {
@@ -211,7 +211,7 @@ fn resize(bench: Bench<'_>) -> Result<String> {
     let mut running = bench.until_ready(Container { terminal: true, ..bench.container(&[], script) })?;
     running.terminal()?.resize(Size { rows: 40, columns: 100 })?;
     running.wait_for_line("40 100")?;
-    Ok("WINCH, new size".to_owned())
+    Ok("new size seen".to_owned())
 }
 
 fn hardened(bench: Bench<'_>) -> Result<String> {
@@ -251,15 +251,15 @@ fn grace_runs_out(bench: Bench<'_>) -> Result<String> {
     expect_text("outlived the grace of 500ms and was killed: ", &running.output())?;
     expect_text("(sleep)", &running.output())?;
     expect_status(143, status, &running.output())?;
-    Ok(format!("worker killed and named, {status}"))
+    Ok(format!("worker killed, {status}"))
 }
 
 fn linger(bench: Bench<'_>) -> Result<String> {
     // Two times away from the shell, as a daemon does it, with nothing left in COMMAND's session.
     let script = "setsid sh -c 'trap \"echo got TERM; exit 3\" TERM; echo ready; sleep 1000' & exit 0";
-    let mut running = bench.ready(&["--linger"], script)?;
+    let mut running = bench.ready(&["--linger", "--target=all"], script)?;
     let status = running.stop(bench.stop_after)?;
     expect_text("got TERM", &running.output())?;
     expect_status(0, status, &running.output())?;
-    Ok(format!("handler for TERM ran, {status}"))
+    Ok(format!("handler ran, {status}"))
 }

@@ -48,6 +48,7 @@ impl<'suite> Host<'suite> {
         command
             .args(["--pid", "--fork", "--mount-proc", "--kill-child"])
             .arg(self.init)
+            .arg("--verbose")
             .args(options)
             .arg("--")
             .args(words);
@@ -56,7 +57,7 @@ impl<'suite> Host<'suite> {
         Ok(Hosted { scratch: self.scratch, job, output })
     }
 
-    /// A folder for a program, and a function that says where a file is in it.
+    /// A folder for a program.
     fn folder(&self) -> Result<PathBuf> {
         self.scratch.folder(self.scratch.name())
     }
@@ -178,7 +179,8 @@ fn nginx_foreground(host: &Host<'_>) -> Result<String> {
 }
 
 fn nginx_daemon(host: &Host<'_>) -> Result<String> {
-    nginx(host, &["--rewrite=TERM:QUIT", "--linger"], "on")
+    // To all: the signal may come when the daemon runs and the command that has started it has not quite ended.
+    nginx(host, &["--rewrite=TERM:QUIT", "--linger", "--target=all"], "on")
 }
 
 /// QUIT lets nginx answer what it has begun to answer; TERM, which is what engines send, does not.

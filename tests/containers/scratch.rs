@@ -88,6 +88,11 @@ impl Scratch {
         format!("session-init-{}-{}", process::id(), self.names.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// The cgroup for the containers.
+    pub(crate) fn cgroup(&self) -> String {
+        self.folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
     /// A file for the output of a process.
     pub(crate) fn log(&self) -> PathBuf {
         self.folder.join("logs").join(self.name())
@@ -114,6 +119,7 @@ impl Scratch {
         for (process, _) in &left {
             let _ = sys::kill(*process, sys::SIGKILL);
         }
+        self.remove_cgroups();
         self.unmount()?;
         fs::remove_dir(&self.folder).doing(format_args!("remove {}", self.folder.display()))?;
         // Where the suite was interrupted in the middle of a command, some things could not be in order.
@@ -143,6 +149,20 @@ impl Scratch {
             }
         }
         found
+    }
+
+    /// Removes what the engines leave there when they are interrupted, and what podman leaves there anyway. A cgroup that
+    /// anybody is in stays.
+    fn remove_cgroups(&self) {
+        let hierarchies = fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten().map(|entry| entry.path());
+        for hierarchy in hierarchies.chain([PathBuf::from("/sys/fs/cgroup")]) {
+            for parent in [hierarchy.join(self.cgroup()), hierarchy.join("libpod_parent")] {
+                for entry in fs::read_dir(&parent).into_iter().flatten().flatten() {
+                    let _ = fs::remove_dir(entry.path());
+                }
+                let _ = fs::remove_dir(parent);
+            }
+        }
     }
 
     /// Undoes the mounts in the folder, and that of the folder itself.

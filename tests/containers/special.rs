@@ -7,8 +7,8 @@ use crate::problem::{Result, failed};
 use crate::process::{clean_up, wait_for};
 
 pub(crate) const OWN_INIT: &str = "`--init --init-path`";
-pub(crate) const STOP_SIGNAL: &str = "`STOPSIGNAL` of an image";
-pub(crate) const POD: &str = "pod with one PID namespace";
+pub(crate) const STOP_SIGNAL: &str = "`STOPSIGNAL`";
+pub(crate) const POD: &str = "pod, not PID 1";
 
 /// `--init`, which is session-init here.
 pub(crate) fn own_init(bench: Bench<'_>) -> Result<String> {
@@ -52,7 +52,7 @@ pub(crate) fn pod(bench: Bench<'_>, engine: &CommandLine<'_>) -> Result<String> 
         return failed("the other container in the pod got the signal too");
     }
     stop_and_expect_handler(bench, &mut neighbour, "TERM")?;
-    Ok(format!("not PID 1: orphan reaped, {seen}, neighbour left alone"))
+    Ok(format!("orphan reaped, {seen}"))
 }
 
 /// A pod, which is removed when nobody needs it any more.

@@ -91,7 +91,7 @@ impl Engine for CommandLine<'_> {
         let mut command = self.with(&["run", "--rm", "--name", &container.id]);
         match &container.pod {
             Some(pod) => command.args(["--pod", pod]),
-            None => command.arg("--network=none"),
+            None => command.arg("--network=none").arg(format!("--cgroup-parent=/{}", self.scratch.cgroup())),
         };
         if container.terminal {
             command.args(["--interactive", "--tty"]);

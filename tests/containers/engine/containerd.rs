@@ -66,9 +66,10 @@ impl Engine for Containerd<'_> {
         if container.hardened {
             // ctr has no option for the user: hand it the whole configuration.
             let file = self.folder.join(&container.id);
-            fs::write(&file, config(container, &self.root)).doing("write a configuration")?;
+            fs::write(&file, config(container, &self.root, &self.scratch.cgroup())).doing("write a configuration")?;
             command.arg("--config").arg(file).arg(&container.id);
         } else {
+            command.arg(format!("--cgroup=/{}/{}", self.scratch.cgroup(), container.id));
             command.args([&container.image, &container.id]).args(&container.command);
         }
         Ok(command)

@@ -25,7 +25,7 @@ pub(crate) fn start<'suite>(scratch: &'suite Scratch, images: &Images, init: &Pa
         dockerd.arg(option).arg(folder.join(file));
     }
     dockerd.args(["--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false"]);
-    dockerd.arg("--init-path").arg(init);
+    dockerd.arg("--init-path").arg(init).arg(format!("--cgroup-parent=/{}", scratch.cgroup()));
     let daemon = Daemon::start(scratch, dockerd, &socket)?;
     let environment = vec![
         ("DOCKER_HOST", OsString::from(host)),

@@ -49,7 +49,8 @@ impl<'suite> Runtime<'suite> {
     fn bundle(&self, container: &Container) -> Result<PathBuf> {
         let bundle = self.folder.join(&container.id);
         fs::create_dir(&bundle).doing(format_args!("create {}", bundle.display()))?;
-        fs::write(bundle.join("config.json"), config(container, &self.root)).doing("write config.json")?;
+        fs::write(bundle.join("config.json"), config(container, &self.root, &self.scratch.cgroup()))
+            .doing("write config.json")?;
         Ok(bundle)
     }
 
@@ -104,7 +105,7 @@ impl Engine for Runtime<'_> {
 }
 
 /// What an OCI runtime has to know about a container (config.json).
-pub(crate) fn config(container: &Container, root: &Path) -> String {
+pub(crate) fn config(container: &Container, root: &Path, cgroup: &str) -> String {
     let user = if container.hardened { 1000 } else { 0 };
     let granted: &[&str] = if container.hardened { &[] } else { &["CAP_KILL", "CAP_SYS_CHROOT"] };
     let capabilities = json_list(granted);
@@ -125,6 +126,7 @@ pub(crate) fn config(container: &Container, root: &Path) -> String {
     {{"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["mode=1777"]}}
   ],
   "linux": {{
+    "cgroupsPath": {cgroup},
     "namespaces": [{{"type": "pid"}}, {{"type": "ipc"}}, {{"type": "uts"}}, {{"type": "mount"}}, {{"type": "network"}}]
   }}
 }}
@@ -135,5 +137,6 @@ pub(crate) fn config(container: &Container, root: &Path) -> String {
         capabilities = sets.join(","),
         hardened = container.hardened,
         root = json_string(&root.to_string_lossy()),
+        cgroup = json_string(&format!("/{cgroup}/{}", container.id)),
     )
 }
