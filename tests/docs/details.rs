@@ -38,7 +38,7 @@ const DETAILS: &[(&str, &[&str])] = &[
     (
         "--linger",
         &[
-            "For programs that put themselves into the background. Nothing is asked to end; signals go to everything left. It cannot be combined with --grace.",
+            "For programs that put themselves into the background. Nothing is asked to end; signals go to everything left. With --target all one that comes before COMMAND has ended finds the daemon too. It cannot be combined with --grace.",
         ],
     ),
     (

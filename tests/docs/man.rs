@@ -48,7 +48,7 @@ const EXAMPLES: &[(&str, &str)] = &[
         "Ten seconds for what COMMAND leaves behind, and a bound on the whole stop:",
         "session-init --grace 10s --kill-after 25s -- ./server",
     ),
-    ("A program that puts itself into the background:", "session-init --linger --rewrite TERM:QUIT nginx"),
+    ("A program that puts itself into the background:", "session-init --linger --target all --rewrite TERM:QUIT nginx"),
 ];
 
 /// The whole page.
