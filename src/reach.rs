@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,8 @@ pub(crate) struct Reach<'log> {
     /// The session that COMMAND is in.
     session: Pid,
     is_pid_1: bool,
+    /// COMMAND is the first child; every other descendant comes from it.
+    is_first: bool,
     command_reaped: bool,
     log: &'log Log,
     /// The targets of which it was said already that they may not be signalled.
@@ -67,9 +70,9 @@ impl fmt::Display for Reached {
 }
 
 impl<'log> Reach<'log> {
-    pub(crate) fn new(command: Pid, mode: Mode, is_pid_1: bool, log: &'log Log) -> Self {
+    pub(crate) fn new(command: Pid, mode: Mode, is_pid_1: bool, is_first: bool, log: &'log Log) -> Self {
         let session = if mode == Mode::Session { command } else { getsid(None).unwrap_or(command) };
-        Self { command, mode, session, is_pid_1, command_reaped: false, log, denied: Vec::new() }
+        Self { command, mode, session, is_pid_1, is_first, command_reaped: false, log, denied: Vec::new() }
     }
 
     pub(crate) fn command(&self) -> Pid {
@@ -139,15 +142,20 @@ impl<'log> Reach<'log> {
         }
     }
 
-    /// Kills everything and reaps it. The answer is how COMMAND ended, if it had not been reaped before.
-    pub(crate) fn kill_all(&mut self) -> Option<Ended> {
+    /// Kills everything and reaps it. The answer is how COMMAND ended, if it had not been reaped before, and who was killed.
+    pub(crate) fn kill_all(&mut self) -> (Option<Ended>, Vec<(Pid, String)>) {
+        // Where somebody forks without end there are thousands of zombies, and to look at each of them takes long.
+        let mut ended = match self.reap_all() {
+            Reaped::Everything(command) => return (command, Vec::new()),
+            Reaped::Some(command) => command,
+        };
+        let killed = living();
         let start = Instant::now();
-        let mut ended = None;
         while start.elapsed() < KILLING {
             self.kill_once();
             loop {
                 match self.reap_all() {
-                    Reaped::Everything(command) => return ended.or(command),
+                    Reaped::Everything(command) => return (ended.or(command), killed),
                     Reaped::Some(command) => ended = ended.or(command),
                 }
                 let child = SignalSet::of(&[Signal::CHLD]);
@@ -162,7 +170,7 @@ impl<'log> Reach<'log> {
         } else {
             self.log.say(format_args!("{} could not be killed: {}", Count(left.len()), Names(&left)));
         }
-        ended
+        (ended, killed)
     }
 
     fn kill_once(&self) {
@@ -175,15 +183,35 @@ impl<'log> Reach<'log> {
             let _ = kill(self.command, Signal::KILL);
         }
         if procfs::is_usable() {
+            self.kill_groups();
             // What is stopped cannot fork away from the signal that ends it.
             let _ = send_to_descendants(Signal::STOP, None);
             let _ = send_to_descendants(Signal::KILL, None);
         }
     }
 
+    /// Kills the process groups of descendants, since none of a group can fork away from a signal to all of it.
+    ///
+    /// Only those in other sessions than session-init's own: such a session was made by a descendant, if every descendant
+    /// comes from COMMAND, and whoever is in it comes from that one.
+    fn kill_groups(&self) {
+        let Ok(own) = getsid(None) else { return };
+        if !self.is_first {
+            return;
+        }
+        let mut killed = BTreeSet::new();
+        procfs::for_each_descendant(|one| {
+            if one.stat.session != own.as_raw() && killed.insert(one.stat.group) {
+                let _ = kill::group(Pid::from_raw(one.stat.group), Signal::KILL);
+            }
+        });
+    }
+
     fn reap_all(&mut self) -> Reaped {
+        /// Beyond that, whoever leaves the zombies is to be killed first.
+        const MOST: usize = 10_000;
         let mut command = None;
-        loop {
+        for _ in 0..MOST {
             match wait::look() {
                 Seen::Child(Child { pid, state: State::Ended(ended) }) => {
                     if pid == self.command {
@@ -197,11 +225,12 @@ impl<'log> Reach<'log> {
                 Seen::NoChildren => return Reaped::Everything(command),
             }
         }
+        Reaped::Some(command)
     }
 }
 
 /// The living descendants and their names, where /proc tells.
-pub(crate) fn living() -> Vec<(Pid, String)> {
+fn living() -> Vec<(Pid, String)> {
     let mut living = Vec::new();
     if procfs::is_usable() {
         procfs::for_each_descendant(|one| living.push((one.pid, one.stat.name.clone())));

@@ -16,7 +16,7 @@ use crate::cli::parse::{Config, Invocation, parse};
 use crate::exit::{Ended, Remap, status};
 use crate::job::Job;
 use crate::log::Log;
-use crate::reach::{self, Count, Names, Reach, Sent};
+use crate::reach::{Count, Names, Reach, Sent};
 use crate::route::Target;
 use crate::signal::Signal;
 use crate::start::{prospects, start};
@@ -70,6 +70,8 @@ fn print(text: &str, log: &Log) -> u8 {
 
 fn run_command(config: &Config, mask: SignalSet, log: &Log) -> u8 {
     let is_pid_1 = getpid().as_raw() == 1;
+    // Whoever ran this program in its own place may have left it children.
+    let is_first = wait::look() == Seen::NoChildren;
     let started = match start(config, is_pid_1, mask, log) {
         Ok(started) => started,
         Err(error) => {
@@ -90,7 +92,7 @@ fn run_command(config: &Config, mask: SignalSet, log: &Log) -> u8 {
         linger: config.linger,
     };
     let init = Init {
-        reach: Reach::new(started.command, started.mode, is_pid_1, log),
+        reach: Reach::new(started.command, started.mode, is_pid_1, is_first, log),
         supervisor: Supervisor::new(settings),
         job: started.job,
         stopped_by: None,
@@ -341,8 +343,7 @@ impl Init<'_> {
 
     /// Kills everything, and names it.
     fn kill_all(&mut self, deadline: Deadline) -> Option<Ended> {
-        let living = reach::living();
-        let ended = self.reach.kill_all();
+        let (ended, living) = self.reach.kill_all();
         if !living.is_empty() {
             let (count, names) = (Count(living.len()), Names(&living));
             let was = if living.len() == 1 { "was" } else { "were" };

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::unistd::{Pid, getpid};
@@ -52,25 +53,30 @@ pub(crate) fn is_usable() -> bool {
 ///
 /// `visit` is called once for each process, parents before their children.
 pub(crate) fn for_each_descendant(mut visit: impl FnMut(&Descendant)) {
-    /// Ends the looking where somebody forks without end; such a one can be stopped and killed, not told.
-    const MOST_PASSES: usize = 100;
+    /// Ends the looking where somebody forks without end; such a one can be killed, not told.
+    const LONGEST: Duration = Duration::from_millis(500);
+    let start = Instant::now();
     let mut seen = BTreeSet::new();
-    for _ in 0..MOST_PASSES {
-        let before = seen.len();
-        let missed = look_once(&mut seen, &mut visit);
-        if seen.len() == before && !missed {
-            return;
-        }
+    // The first pass is always a whole one.
+    let mut missed = look_once(&mut seen, &|| false, &mut visit);
+    let mut before = 0;
+    while (seen.len() > before || missed) && start.elapsed() < LONGEST {
+        before = seen.len();
+        missed = look_once(&mut seen, &|| start.elapsed() >= LONGEST, &mut visit);
     }
 }
 
-/// One pass. Answers whether somebody was listed who was gone when it was looked at: its children may have been missed.
-fn look_once(seen: &mut BTreeSet<(i32, u64)>, visit: &mut impl FnMut(&Descendant)) -> bool {
+/// One pass, until it is to be given up. Answers whether somebody was listed who was gone when it was looked at: its
+/// children may have been missed.
+fn look_once(seen: &mut BTreeSet<(i32, u64)>, give_up: &dyn Fn() -> bool, visit: &mut impl FnMut(&Descendant)) -> bool {
     let list = ChildList::new();
     let mut parents = vec![getpid().as_raw()];
     let mut missed = false;
     while let Some(parent) = parents.pop() {
         for child in list.children(parent) {
+            if give_up() {
+                return missed;
+            }
             let Some(descendant) = look_at(child, parent) else {
                 missed = true;
                 continue;
