@@ -1,10 +1,10 @@
 //! Every signal is sent on, as the table says, to whom the table says.
 
 use crate::support::signal::{
-    CHLD, CONT, HUP, INT, KILL, PIPE, QUIT, STOP, Signal, TERM, TSTP, TTIN, TTOU, URG, USR1, USR2, WINCH, rt,
+    CHLD, CONT, HUP, INT, KILL, PIPE, QUIT, STOP, Signal, TERM, TSTP, TTIN, TTOU, URG, USR1, USR2, WINCH, XFSZ, rt,
 };
 use crate::support::test::{Test, tests};
-use crate::support::{Init, Running, process};
+use crate::support::{Init, Running, process, scratch};
 
 pub(crate) const TESTS: &[Test] = tests![
     a_rewritten_signal_reaches_the_whole_group,
@@ -28,6 +28,7 @@ pub(crate) const TESTS: &[Test] = tests![
     a_command_that_is_not_stopped_gets_no_cont,
     what_stderr_does_changes_nothing,
     with_a_stderr_that_fails_a_pipe_signal_from_elsewhere_is_sent_on,
+    with_a_stderr_that_may_not_grow_only_an_xfsz_from_elsewhere_is_sent_on,
     a_command_of_another_user_is_reported_once_for_each_target: ROOT,
     a_signal_for_a_command_that_has_just_ended_is_no_error,
     nobody_but_descendants_gets_a_signal,
@@ -279,23 +280,29 @@ fn what_stderr_does_changes_nothing() {
     }
 }
 
+/// The kernel makes one signal of two that come at the same moment, so session-init has to be done with its message.
+fn asleep(run: Running) -> Running {
+    run.wait_until("sleeps", |run| process::state(run.pid()) == Some('S'))
+}
+
 fn with_a_stderr_that_fails_a_pipe_signal_from_elsewhere_is_sent_on() {
-    // The kernel makes one signal of two that come at the same moment, so the message has to have failed.
-    let asleep = |run: Running| run.wait_until("sleeps", |run| process::state(run.pid()) == Some('S'));
     for init in bad_stderrs() {
-        let run = init.verbose().role(["listen", "PIPE", "PIPE", "TERM"]).wait_for("ready");
-        let run = asleep(run.send(HUP).wait_for("got HUP")).send(PIPE).wait_for("got PIPE");
-        // Also where it is there already when the message about another one fails.
-        let run = asleep(run)
-            .send(STOP)
-            .wait_stopped()
-            .send(HUP)
-            .send(PIPE)
-            .send(CONT)
-            .wait_for_all(&["got HUP", "got PIPE"]);
-        let ended = run.wait_for("got CONT").send(TERM).expect_exit(0);
-        assert_eq!(got(&ended.stdout), ["got HUP", "got PIPE", "got HUP", "got PIPE", "got CONT", "got TERM"]);
+        let run = init.verbose().role(["listen"]).wait_for("ready").send(HUP).wait_for("got HUP");
+        let ended = asleep(run).send(PIPE).wait_for("got PIPE").send(TERM).expect_exit(0);
+        assert_eq!(got(&ended.stdout), ["got HUP", "got PIPE", "got TERM"]);
     }
+}
+
+fn with_a_stderr_that_may_not_grow_only_an_xfsz_from_elsewhere_is_sent_on() {
+    let file = scratch::new_path("stderr");
+    let script = format!("exec 2>{}; ulimit -f 0; exec $INIT -v $ROLE listen", file.display());
+    let run = Init::new().from_script(&script).wait_for("ready").send(HUP).wait_for("got HUP");
+    let run = asleep(run).send(XFSZ).wait_for("got XFSZ");
+    // Also where it is there already when the message about another signal fails.
+    let run = asleep(run).send(STOP).wait_stopped().send(HUP).send(XFSZ).send(CONT).wait_for("got XFSZ");
+    let ended = asleep(run).send(TERM).expect_exit(0);
+    let heard = ["got HUP", "got XFSZ", "got HUP", "got CONT", "got XFSZ", "got TERM"];
+    assert_eq!(got(&ended.stdout), heard);
 }
 
 fn a_command_of_another_user_is_reported_once_for_each_target() {
