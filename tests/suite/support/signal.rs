@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use super::sys::{self, Disposition};
-
 /// A signal, 1 to 64.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Signal(i32);
@@ -130,11 +128,6 @@ impl SignalSet {
 
     pub(crate) fn iter(self) -> impl Iterator<Item = Signal> {
         Signal::all().filter(move |signal| self.contains(*signal))
-    }
-
-    /// The signals of this process that are ignored.
-    pub(crate) fn ignored() -> Self {
-        Signal::all().filter(|signal| sys::disposition(*signal) == Disposition::Ignore).collect()
     }
 }
 

@@ -171,8 +171,6 @@ pub(crate) fn exec(program: &CStr, arguments: &[*const c_char], environment: &[*
 pub(crate) enum Disposition {
     Default,
     Ignore,
-    /// Caught by a function.
-    Handler,
 }
 
 /// The kernel's `struct sigaction`.
@@ -192,21 +190,10 @@ fn rt_sigaction(signal: Signal, new: *const KernelAction, old: *mut KernelAction
     check(unsafe { libc::syscall(libc::SYS_rt_sigaction, signal.as_raw(), new, old, SET_SIZE) }).map(drop)
 }
 
-pub(crate) fn disposition(signal: Signal) -> Disposition {
-    let mut action = KernelAction { handler: 0, flags: 0, restorer: 0, mask: 0 };
-    rt_sigaction(signal, ptr::null(), &raw mut action).expect("every signal has a disposition");
-    match action.handler {
-        libc::SIG_DFL => Disposition::Default,
-        libc::SIG_IGN => Disposition::Ignore,
-        _ => Disposition::Handler,
-    }
-}
-
 pub(crate) fn set_disposition(signal: Signal, disposition: Disposition) -> io::Result<()> {
     let handler = match disposition {
         Disposition::Default => libc::SIG_DFL,
         Disposition::Ignore => libc::SIG_IGN,
-        Disposition::Handler => return Err(io::ErrorKind::InvalidInput.into()),
     };
     let action = KernelAction { handler, flags: 0, restorer: 0, mask: 0 };
     rt_sigaction(signal, &raw const action, ptr::null_mut())
@@ -221,26 +208,12 @@ fn rt_sigprocmask(how: c_int, set: Option<SignalSet>) -> io::Result<SignalSet> {
     Ok(SignalSet(old))
 }
 
-/// The blocked signals of this thread.
-pub(crate) fn blocked() -> SignalSet {
-    rt_sigprocmask(libc::SIG_BLOCK, None).expect("every thread has a signal mask")
-}
-
 pub(crate) fn set_blocked(set: SignalSet) -> io::Result<SignalSet> {
     rt_sigprocmask(libc::SIG_SETMASK, Some(set))
 }
 
 pub(crate) fn unblock(set: SignalSet) -> io::Result<SignalSet> {
     rt_sigprocmask(libc::SIG_UNBLOCK, Some(set))
-}
-
-/// The signals that are pending for this process.
-pub(crate) fn pending() -> SignalSet {
-    let mut set = 0_u64;
-    // SAFETY: the pointer is to a signal set of the size given.
-    let result = unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut set, SET_SIZE) };
-    check(result).expect("every process has pending signals");
-    SignalSet(set)
 }
 
 /// A signal taken off the queue.
