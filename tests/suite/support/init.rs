@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::output::Output;
@@ -37,6 +37,7 @@ pub(crate) struct Init {
     program: PathBuf,
     name: Option<OsString>,
     options: Vec<OsString>,
+    separator: bool,
     variables: Vec<(OsString, OsString)>,
     unset: Vec<OsString>,
     stdin: bool,
@@ -79,6 +80,7 @@ impl Init {
             program: program.into(),
             name: None,
             options: Vec::new(),
+            separator: false,
             variables: Vec::new(),
             unset: Vec::new(),
             stdin: false,
@@ -99,6 +101,11 @@ impl Init {
             blocked: SignalSet::default(),
             pending: SignalSet::default(),
         }
+    }
+
+    /// The path of its program.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
     }
 
     // Options.
@@ -122,6 +129,12 @@ impl Init {
 
     pub(crate) fn verbose(self) -> Self {
         self.option("-v")
+    }
+
+    /// `--` stands before COMMAND: tini takes options out of COMMAND's words too.
+    pub(crate) fn with_separator(mut self) -> Self {
+        self.separator = true;
+        self
     }
 
     // Surroundings.
@@ -256,7 +269,8 @@ impl Init {
     pub(crate) fn run<S: AsRef<OsStr>>(self, command: impl IntoIterator<Item = S>) -> Running {
         let own_name = self.name.clone().unwrap_or_else(|| self.program.clone().into());
         let command = command.into_iter().map(|word| word.as_ref().to_owned());
-        let words = [own_name].into_iter().chain(self.options.clone()).chain(command).collect();
+        let separator = self.separator.then(|| OsString::from("--"));
+        let words = [own_name].into_iter().chain(self.options.clone()).chain(separator).chain(command).collect();
         self.start(words)
     }
 
@@ -278,7 +292,9 @@ impl Init {
     /// Starts a shell script in its place, which finds it as `$INIT`, and a role's beginning as `$ROLE`.
     #[track_caller]
     pub(crate) fn from_script(mut self, script: &str) -> Running {
-        self.program = "/bin/sh".into();
+        let init = std::mem::replace(&mut self.program, "/bin/sh".into());
+        // First, so that a test can still say otherwise.
+        self.variables.insert(0, ("INIT".into(), init.into()));
         self.start(["sh", "-c", script].into_iter().map(OsString::from).collect())
     }
 

@@ -61,10 +61,10 @@ pub(crate) use tests;
 /// The test as the runner takes it.
 pub(crate) fn trial(test: &'static Test) -> Trial {
     let name = test.name.split_once("::").map_or(test.name, |(_, name)| name);
-    named_trial(name.to_owned(), test.needs, test.run)
+    named_trial(name.to_owned(), test.needs.to_vec(), test.run)
 }
 
-pub(crate) fn named_trial(name: String, needs: &'static [Need], run: impl FnOnce() + Send + 'static) -> Trial {
+pub(crate) fn named_trial(name: String, needs: Vec<Need>, run: impl FnOnce() + Send + 'static) -> Trial {
     Trial::ignorable_test(name, move || {
         if let Some(missing) = needs.iter().find_map(|need| need.missing()) {
             return Ok(Completion::ignored_with(missing));

@@ -22,10 +22,15 @@ pub(crate) fn deadline() -> Duration {
 
 /// Runs `body` with a deadline of its own, as a test does that is expected to fail.
 pub(crate) fn with_deadline<T>(deadline: Duration, body: impl FnOnce() -> T) -> T {
-    let before = SHORTER.replace(Some(deadline));
-    let result = body();
-    SHORTER.set(before);
-    result
+    /// Also where the body panics: the next test of this thread is to have its own deadline.
+    struct Restore(Option<Duration>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            SHORTER.set(self.0);
+        }
+    }
+    let _restore = Restore(SHORTER.replace(Some(deadline)));
+    body()
 }
 
 /// Looks until `condition` holds; false when the deadline passed before.
