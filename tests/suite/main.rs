@@ -49,7 +49,6 @@ fn main() -> ExitCode {
         roles::play(&words.collect::<Vec<_>>());
     }
     let modules = [
-        compatibility::TESTS,
         exec_failures::TESTS,
         forwarding::TESTS,
         pid_1::TESTS,
