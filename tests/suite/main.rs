@@ -59,7 +59,8 @@ fn main() -> ExitCode {
         transparency::TESTS,
         usage::TESTS,
     ];
-    let trials = modules.into_iter().flatten().map(trial).chain(compatibility::trials()).collect();
+    let more = compatibility::trials().into_iter().chain(terminals::trials());
+    let trials = modules.into_iter().flatten().map(trial).chain(more).collect();
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
     support::scratch::remove();
     conclusion.exit_code()

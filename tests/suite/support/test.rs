@@ -18,6 +18,10 @@ pub(crate) enum Need {
 pub(crate) const ROOT: Need = Need::Root;
 pub(crate) const DUMB_INIT: Need = Need::Program("dumb-init", "dumb-init");
 pub(crate) const TINI: Need = Need::Program("tini", "tini");
+pub(crate) const BASH: Need = Need::Program("bash", "bash");
+pub(crate) const ZSH: Need = Need::Program("zsh", "zsh");
+pub(crate) const VIM: Need = Need::Program("vim", "vim");
+pub(crate) const LESS: Need = Need::Program("less", "less");
 pub(crate) const RUNC: Need = Need::Program("runc", "runc");
 pub(crate) const NGINX: Need = Need::Program("nginx", "nginx-light");
 pub(crate) const BUSYBOX: Need = Need::Program("busybox", "busybox-static");
