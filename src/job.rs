@@ -1,7 +1,7 @@
 //! COMMAND as a job of the terminal that session-init was started at: whose turn it is there.
 //!
-//! An interactive shell gives its terminal to one job at a time, and session-init does the same once more: its own process
-//! group stands for the job as the shell knows it, and COMMAND's gets the terminal from it.
+//! An interactive shell gives its terminal to one job at a time, and session-init does the same once more: its own
+//! process group stands for the job as the shell knows it, and COMMAND's gets the terminal from it.
 
 #![forbid(unsafe_code)]
 
@@ -46,11 +46,12 @@ impl Claim {
     }
 }
 
-/// Whether COMMAND can have the terminal before it asks for it, by reading from it or changing its modes: whether nobody else
-/// in session-init's process group needs it.
+/// Whether COMMAND can have the terminal before it asks for it, by reading from it or changing its modes: whether
+/// nobody else in session-init's process group needs it.
 ///
-/// In a pipeline the next program may be a pager; in a script, a makefile or a test runner the parent leads the group, and
-/// may want its Ctrl-C. But where the shell has TTIN ignored, as in `$(...)`, a program in the background cannot ask.
+/// In a pipeline the next program may be a pager; in a script, a makefile or a test runner the parent leads the group,
+/// and may want its Ctrl-C. But where the shell has TTIN ignored, as in `$(...)`, a program in the background cannot
+/// ask.
 fn is_wanted_at_once(terminal: &Shared) -> bool {
     let is_alone = getpgrp() == getpid() && !descriptors::is_pipe(1) && !descriptors::is_pipe(2);
     terminal.is(0) && (is_alone || signals::is_ignored(Signal::TTIN))
@@ -61,7 +62,8 @@ fn is_wanted_at_once(terminal: &Shared) -> bool {
 pub(crate) struct Job {
     terminal: Shared,
     command: Pid,
-    /// COMMAND got the terminal, and session-init has not been stopped since: whatever group has it is one of COMMAND's.
+    /// COMMAND got the terminal, and session-init has not been stopped since: whatever group has it is one of
+    /// COMMAND's.
     given: bool,
     /// The terminal's modes when COMMAND first got it.
     found: Option<Termios>,
@@ -127,8 +129,8 @@ impl Job {
         self.given = false;
     }
 
-    /// Sends the signal that ended COMMAND to session-init's own group, if COMMAND had the terminal: then it is the signal
-    /// of a key that was pressed, and would have reached the whole job.
+    /// Sends the signal that ended COMMAND to session-init's own group, if COMMAND had the terminal: then it is the
+    /// signal of a key that was pressed, and would have reached the whole job.
     pub(crate) fn share(&self, signal: Signal) -> bool {
         if self.had_at_end {
             kill::own_group(signal);

@@ -1,8 +1,8 @@
 //! A session-aware init for containers, CI images and script entrypoints.
 //!
 //! session-init starts COMMAND as the leader of a new session, sends every signal on through a rewrite table, reaps
-//! orphans, and ends as COMMAND ends. Started by hand, at a terminal whose session a shell leads, it makes COMMAND a job of
-//! that session instead. This crate is the program; its library exists so that it can be tested and read.
+//! orphans, and ends as COMMAND ends. Started by hand, at a terminal whose session a shell leads, it makes COMMAND a
+//! job of that session instead. This crate is the program; its library exists so that it can be tested and read.
 //!
 //! # The shape
 //!

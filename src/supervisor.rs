@@ -137,8 +137,8 @@ pub struct Settings {
     pub table: Table,
     /// How COMMAND stands to session-init.
     pub mode: Mode,
-    /// COMMAND, a job, is to have the terminal whenever session-init's process group has it; else only once it asks for it,
-    /// by doing what only the foreground process group may do.
+    /// COMMAND, a job, is to have the terminal whenever session-init's process group has it; else only once it asks for
+    /// it, by doing what only the foreground process group may do.
     pub wants_terminal: bool,
     /// session-init is PID 1 of its PID namespace.
     pub is_pid_1: bool,
@@ -251,16 +251,16 @@ impl Supervisor {
         }
         self.stopped = Some((signal, holder));
         actions.push(Action::TakeTerminal);
-        // What the terminal did to COMMAND's group it would have done to all of the job, had they shared one. An orphaned
-        // group must not be stopped, and of all signals only STOP would do so.
+        // What the terminal did to COMMAND's group it would have done to all of the job, had they shared one. An
+        // orphaned group must not be stopped, and of all signals only STOP would do so.
         let by_terminal = asks || signal == Signal::TSTP && holder == Holder::Command;
         let signal = if signal == Signal::STOP { Signal::TSTP } else { signal };
         actions.push(if by_terminal { Action::StopJob(signal) } else { Action::StopSelf(signal) });
         actions
     }
 
-    /// Without a shell that would continue the job nothing may stop it, and so the terminal could not have stopped COMMAND
-    /// either. What must not be the foreground group stays stopped: it would ask again at once.
+    /// Without a shell that would continue the job nothing may stop it, and so the terminal could not have stopped
+    /// COMMAND either. What must not be the foreground group stays stopped: it would ask again at once.
     fn not_stopped(&mut self) -> Actions {
         let mut actions = Actions::default();
         if self.settings.mode == Mode::Job && self.phase != Phase::Running {
@@ -379,8 +379,8 @@ fn stops(signal: Signal) -> bool {
 pub struct Actions([Option<Action>; Self::MOST]);
 
 impl Actions {
-    /// The longest answers there are: the terminal, a signal to the leftovers, CONT, and then either to reap and a deadline
-    /// or to share and finish.
+    /// The longest answers there are: the terminal, a signal to the leftovers, CONT, and then either to reap and a
+    /// deadline or to share and finish.
     const MOST: usize = 5;
 
     fn of(action: Action) -> Self {

@@ -46,8 +46,8 @@ pub struct Config {
     pub target: Target,
     /// What becomes of each signal.
     pub table: Table,
-    /// The same where COMMAND is a job of session-init's own terminal: its group is then not orphaned, and the signals of
-    /// job control stop it as they are.
+    /// The same where COMMAND is a job of session-init's own terminal: its group is then not orphaned, and the signals
+    /// of job control stop it as they are.
     pub job_table: Table,
     /// COMMAND leads a session of its own.
     pub new_session: bool,

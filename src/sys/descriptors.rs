@@ -109,8 +109,8 @@ pub(crate) fn close_all_but_stderr_and(kept: Option<BorrowedFd<'_>>) {
 }
 
 fn close_range(first: libc::c_uint, last: libc::c_uint) {
-    // SAFETY: nothing in this process owns a descriptor at this point but the one that is kept, so none can be closed under
-    // its owner.
+    // SAFETY: nothing in this process owns a descriptor at this point but the one that is kept, so none can be closed
+    // under its owner.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     // Kernels before 5.9 lack the call, and old seccomp profiles deny it.
     if check(result).is_err() {

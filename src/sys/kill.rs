@@ -28,7 +28,8 @@ pub(crate) fn group(leader: Pid, signal: Signal) -> Result<(), Errno> {
 
 /// Sends a signal to every process of session-init's own group, itself included.
 pub(crate) fn own_group(signal: Signal) {
-    // SAFETY: the call takes two numbers. It can only fail for a signal that does not exist: session-init may signal itself.
+    // SAFETY: the call takes two numbers. It can only fail for a signal that does not exist: session-init may signal
+    // itself.
     let _ = unsafe { libc::kill(0, signal.number().into()) };
 }
 

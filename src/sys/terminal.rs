@@ -114,10 +114,11 @@ impl Terminal {
     }
 }
 
-/// The terminal of a session that session-init is in and does not lead. Its process group and COMMAND's, which are jobs of
-/// that session, take turns at it.
+/// The terminal of a session that session-init is in and does not lead. Its process group and COMMAND's, which are jobs
+/// of that session, take turns at it.
 ///
-/// None of the calls can stop session-init, although it may be in the background: every signal is blocked (tcsetpgrp(3)).
+/// None of the calls can stop session-init, although it may be in the background: every signal is blocked
+/// (tcsetpgrp(3)).
 #[derive(Debug)]
 pub(crate) struct Shared {
     terminal: OwnedFd,
@@ -125,8 +126,9 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// The terminal of session-init's session, if it has one, somebody else leads the session, and its process group can
-    /// be named: a group that was made outside this PID namespace has the id 0, and nobody could give it the terminal back.
+    /// The terminal of session-init's session, if it has one, somebody else leads the session, and its process group
+    /// can be named: a group that was made outside this PID namespace has the id 0, and nobody could give it the
+    /// terminal back.
     pub(crate) fn find() -> Option<Self> {
         let (session, own_group) = (getsid(None).ok()?, getpgrp());
         if session == getpid() || own_group == Pid::from_raw(0) {
