@@ -196,8 +196,13 @@ pub(crate) fn expect_orphan_reaped(bench: Bench<'_>, running: &Running<'_>) -> R
 }
 
 fn interrupt_key(bench: Bench<'_>) -> Result<String> {
-    let container = Container { terminal: true, ..bench.container(&[], "echo ready; exec cat") };
-    let mut running = bench.until_ready(container)?;
+    // No shell: that would catch INT even as PID 1.
+    let command = Container::new(bench.scratch, &[], &["sed", "-n", "s/x/ready/p"]);
+    let mut running = bench.start(Container { terminal: true, ..command })?;
+    wait_for("the command to answer", bench.patience, || {
+        running.terminal()?.type_in("x\n")?;
+        Ok(running.output().contains("ready").then_some(()))
+    })?;
     running.terminal()?.type_in("\u{3}")?;
     let status = running.status()?;
     expect_status(130, status, &running.output())?;

@@ -270,4 +270,4 @@ impl Validator {
 }
 
 /// How long the installation may take; longer than that, and it is skipped.
-const INSTALL_LIMIT: Duration = Duration::from_secs(90);
+const INSTALL_LIMIT: Duration = Duration::from_secs(120);
