@@ -68,8 +68,8 @@ fn listen(ends: &[&str]) {
     let mut left = ends.as_slice();
     while let [next, rest @ ..] = left {
         let Some(taken) = sys::take_signal(SignalSet::ALL, None) else { continue };
-        say(format_args!("got {}", taken.signal));
-        if taken.signal == *next {
+        say(format_args!("got {taken}"));
+        if taken == *next {
             left = rest;
         }
     }
@@ -81,8 +81,8 @@ fn count() {
     say(format_args!("ready {}", sys::pid()));
     let mut counts = [0_usize; 65];
     while let Some(taken) = sys::take_signal(SignalSet::ALL, None) {
-        counts[usize::try_from(taken.signal.as_raw()).unwrap()] += 1;
-        if taken.signal == Signal::number(64) {
+        counts[usize::try_from(taken.as_raw()).unwrap()] += 1;
+        if taken == Signal::number(64) {
             break;
         }
     }
@@ -174,7 +174,7 @@ fn daemon_saving(file: &str, milliseconds: i32) {
             let _ = sys::set_session();
             let _ = sys::set_blocked(SignalSet::ALL);
             say(format_args!("daemon {}", sys::pid()));
-            while sys::take_signal(SignalSet::ALL, None).is_none_or(|taken| taken.signal != TERM) {}
+            while sys::take_signal(SignalSet::ALL, None).is_none_or(|signal| signal != TERM) {}
             // The time that writing takes: the one thing here that only time can stand for.
             std::thread::sleep(Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0)));
             fs::write(file, "saved").expect("the file can be written");

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::support::signal::{HUP, INT, KILL, QUIT, STOP, Signal, TERM, TSTP, TTIN, TTOU, USR1, USR2, rt};
 use crate::support::test::{Test, tests};
 use crate::support::time::deadline;
-use crate::support::{Init, Running, process, scratch, sys};
+use crate::support::{Init, process, scratch, sys};
 
 pub(crate) const TESTS: &[Test] = tests![
     target_session_ends_what_timeout_has_put_into_a_group_of_its_own,

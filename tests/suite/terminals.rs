@@ -136,7 +136,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     cells
         .map(|(case, (program, holds))| {
             let name = format!("terminals::{}::{}", case.name, program.name.replace(' ', ""));
-            let needs = [case.needs, program.needs].concat().leak();
+            let needs = [case.needs, program.needs].concat();
             named_trial(name, needs, move || match holds {
                 YES if program.name.starts_with("session-init") => (case.body)(program),
                 // What is a race in another program need not be won the first time.

@@ -112,10 +112,6 @@ impl Output {
         String::from_utf8_lossy(&self.bytes()).into_owned()
     }
 
-    pub(crate) fn is_at_end(&self) -> bool {
-        self.shared.lock().at_end
-    }
-
     fn wait<T>(&self, mut found: impl FnMut(&mut Seen) -> Option<T>) -> Result<T, Missing> {
         let end = Instant::now() + deadline();
         let mut seen = self.shared.lock();

@@ -6,7 +6,6 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
 use super::signal::SignalSet;
-use super::sys;
 use super::time::holds_in_time;
 
 /// A line of /proc/PID/stat.
@@ -184,9 +183,4 @@ pub(crate) fn tree(pid: i32) -> String {
         let _ = writeln!(text, "{pid} ({name}) {state} parent {parent} group {group} session {session}: {words}");
     }
     text
-}
-
-/// Whether this process itself has a child; for the suite's own housekeeping.
-pub(crate) fn own_children() -> Vec<Stat> {
-    children(sys::pid())
 }

@@ -153,13 +153,6 @@ impl Running {
         self
     }
 
-    /// Waits until nobody has its stderr open any more.
-    #[track_caller]
-    pub(crate) fn wait_for_end_of_errors(self) -> Self {
-        self.expect_text(self.errors().wait_for_end(), "the end of stderr");
-        self
-    }
-
     /// What it has written to stdout, or its terminal, until now.
     pub(crate) fn output_so_far(&self) -> String {
         self.output().text()

@@ -1,5 +1,7 @@
 //! Signals by number, real-time ones too, whatever the C library thinks of them.
 
+#![allow(dead_code, reason = "every signal has a name here, whether a test uses it or not")]
+
 use std::fmt;
 
 /// A signal, 1 to 64.

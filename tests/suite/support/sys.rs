@@ -5,7 +5,6 @@
 
 use std::ffi::{CStr, c_char, c_int, c_long};
 use std::io;
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
 use std::time::Duration;
@@ -27,16 +26,6 @@ pub(crate) fn parent_pid() -> i32 {
     unsafe { libc::getppid() }
 }
 
-pub(crate) fn group_of(pid: i32) -> i32 {
-    // SAFETY: it takes a number.
-    unsafe { libc::getpgid(pid) }
-}
-
-pub(crate) fn session_of(pid: i32) -> i32 {
-    // SAFETY: it takes a number.
-    unsafe { libc::getsid(pid) }
-}
-
 pub(crate) fn is_root() -> bool {
     // SAFETY: it takes nothing and cannot fail.
     unsafe { libc::geteuid() == 0 }
@@ -47,13 +36,6 @@ pub(crate) fn kill(pid: i32, signal: Signal) -> io::Result<()> {
     assert!(pid > 0, "the suite sends signals to single processes, not to {pid}");
     // SAFETY: it takes two numbers.
     check(unsafe { libc::kill(pid, signal.as_raw()) }).map(drop)
-}
-
-/// Sends a signal to a process group.
-pub(crate) fn kill_group(group: i32, signal: Signal) -> io::Result<()> {
-    assert!(group > 1, "{group} is no process group to send signals to");
-    // SAFETY: it takes two numbers.
-    check(unsafe { libc::kill(-group, signal.as_raw()) }).map(drop)
 }
 
 /// How a process ended.
@@ -71,14 +53,6 @@ impl WaitStatus {
             signal => Self::Killed(Signal::number(signal)),
         }
     }
-}
-
-/// Reaps a child that has ended, if it has.
-pub(crate) fn try_wait(pid: i32) -> io::Result<Option<WaitStatus>> {
-    let mut status = 0;
-    // SAFETY: the pointer is to an int.
-    let found = check(unsafe { libc::waitpid(pid, &raw mut status, libc::WNOHANG) })?;
-    Ok((found != 0).then(|| WaitStatus::from_raw(status)))
 }
 
 /// Waits for a child and reaps it.
@@ -216,37 +190,20 @@ pub(crate) fn unblock(set: SignalSet) -> io::Result<SignalSet> {
     rt_sigprocmask(libc::SIG_UNBLOCK, Some(set))
 }
 
-/// A signal taken off the queue.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Taken {
-    pub(crate) signal: Signal,
-    /// `SI_USER`, `SI_KERNEL`, ...
-    pub(crate) code: i32,
-    /// The sender, if a process sent it.
-    pub(crate) sender: i32,
-}
-
 /// Takes one of the (blocked) signals off the queue, waiting for as long as it takes or no longer than given.
-pub(crate) fn take_signal(set: SignalSet, timeout: Option<Duration>) -> Option<Taken> {
+pub(crate) fn take_signal(set: SignalSet, timeout: Option<Duration>) -> Option<Signal> {
     let timeout = timeout.map(|timeout| libc::timespec {
         tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
         tv_nsec: timeout.subsec_nanos().into(),
     });
     let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let no_details = ptr::null_mut::<libc::siginfo_t>();
     loop {
-        let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
-        // SAFETY: the pointers are to a signal set of the size given, to a siginfo_t, and null or to a timespec.
+        // SAFETY: the pointers are to a signal set of the size given, null, and null or to a timespec.
         let result =
-            unsafe { libc::syscall(libc::SYS_rt_sigtimedwait, &raw const set.0, info.as_mut_ptr(), timeout, SET_SIZE) };
+            unsafe { libc::syscall(libc::SYS_rt_sigtimedwait, &raw const set.0, no_details, timeout, SET_SIZE) };
         match check(result) {
-            Ok(number) => {
-                // SAFETY: zero bytes are valid, and the call has filled it in.
-                let info = unsafe { info.assume_init() };
-                // SAFETY: the field lies inside the structure; whether it means something, si_code says.
-                let sender = unsafe { info.si_pid() };
-                let signal = Signal::number(number.try_into().expect("a signal's number is small"));
-                return Some(Taken { signal, code: info.si_code, sender });
-            }
+            Ok(number) => return Some(Signal::number(number.try_into().expect("a signal's number is small"))),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return None,
         }
@@ -263,12 +220,6 @@ pub(crate) fn pause() {
 pub(crate) fn set_session() -> io::Result<()> {
     // SAFETY: it takes nothing.
     check(unsafe { libc::setsid() }).map(drop)
-}
-
-/// Puts this process into this group of its session; 0 is a new one of its own.
-pub(crate) fn set_group(group: i32) -> io::Result<()> {
-    // SAFETY: it takes two numbers.
-    check(unsafe { libc::setpgid(0, group) }).map(drop)
 }
 
 /// This user and the group of the same number, no other group, and so no capability.
@@ -311,11 +262,6 @@ pub(crate) fn deny(calls: &[c_long], errno: c_int) -> io::Result<()> {
     control(libc::PR_SET_NO_NEW_PRIVS, 1)?;
     // SAFETY: the pointer is to a program, whose pointer and length are those of the instructions.
     check(unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) }).map(drop)
-}
-
-pub(crate) fn unshare(flags: c_int) -> io::Result<()> {
-    // SAFETY: it takes a number.
-    check(unsafe { libc::unshare(flags) }).map(drop)
 }
 
 pub(crate) fn mount(kind: &CStr, place: &CStr, flags: libc::c_ulong) -> io::Result<()> {
@@ -377,18 +323,6 @@ pub(crate) fn close_on_exec_from(first: RawFd) {
             unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
         }
     }
-}
-
-/// Closes every descriptor from this one on, but for `kept`.
-pub(crate) fn close_from(first: RawFd, kept: RawFd) {
-    for fd in (first..4096).filter(|fd| *fd != kept) {
-        close(fd);
-    }
-}
-
-pub(crate) fn is_open(fd: RawFd) -> bool {
-    // SAFETY: it takes numbers.
-    unsafe { libc::fcntl(fd, libc::F_GETFD) >= 0 }
 }
 
 pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>, nonblocking: bool) -> io::Result<()> {
@@ -489,24 +423,12 @@ pub(crate) fn acquire_terminal(fd: RawFd) -> io::Result<()> {
     check(unsafe { libc::ioctl(fd, libc::TIOCSCTTY, steal) }).map(drop)
 }
 
-pub(crate) fn is_terminal(fd: RawFd) -> bool {
-    // SAFETY: it takes a number.
-    unsafe { libc::isatty(fd) == 1 }
-}
-
 /// The foreground process group of a terminal; works on a pty's master too.
 pub(crate) fn foreground_group(fd: RawFd) -> io::Result<i32> {
     let mut group: libc::pid_t = 0;
     // SAFETY: the pointer is to a pid.
     check(unsafe { libc::ioctl(fd, libc::TIOCGPGRP, &raw mut group) })?;
     Ok(group)
-}
-
-pub(crate) fn window_size(fd: RawFd) -> io::Result<(u16, u16)> {
-    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
-    // SAFETY: the pointer is to a winsize.
-    check(unsafe { libc::ioctl(fd, libc::TIOCGWINSZ, &raw mut size) })?;
-    Ok((size.ws_row, size.ws_col))
 }
 
 pub(crate) fn set_window_size(fd: RawFd, rows: u16, columns: u16) -> io::Result<()> {

@@ -48,9 +48,3 @@ pub(crate) fn holds_in_time(mut condition: impl FnMut() -> bool) -> bool {
         pause = (pause * 2).min(Duration::from_millis(10));
     }
 }
-
-/// Waits until `condition` holds, and panics, with the words, when the deadline passes before.
-#[track_caller]
-pub(crate) fn wait_until(what: &str, condition: impl FnMut() -> bool) {
-    assert!(holds_in_time(condition), "waited {:?} until {what}", deadline());
-}
