@@ -23,6 +23,11 @@ const KILLING: Duration = Duration::from_secs(2);
 /// After so long without news of a killed process, session-init looks once more for some that were missed.
 const QUIET: Duration = Duration::from_millis(20);
 
+/// How long to look for processes that have not been told of a signal. Large trees on a busy machine take a while.
+const TELLING: Duration = Duration::from_secs(5);
+/// How long to look for processes to kill, before those that ended are reaped and the rest is looked for again.
+const LOOKING: Duration = Duration::from_millis(500);
+
 /// COMMAND and everything that comes from it.
 pub(crate) struct Reach<'log> {
     command: Pid,
@@ -113,7 +118,7 @@ impl<'log> Reach<'log> {
     /// Whether nobody lives in COMMAND's group. A COMMAND that ended as another user is a zombie that may not be signalled.
     fn group_has_ended(&self) -> bool {
         let mut ended = procfs::is_usable();
-        procfs::for_each_descendant(|one| ended &= one.stat.group != self.command.as_raw());
+        procfs::for_each_descendant(TELLING, |one| ended &= one.stat.group != self.command.as_raw());
         ended
     }
 
@@ -122,11 +127,11 @@ impl<'log> Reach<'log> {
         match target {
             Target::All if self.is_pid_1 => (kill::everyone(signal), Reached::Everybody),
             Target::Session if procfs::is_usable() => {
-                let (result, count) = send_to_descendants(signal, Some(self.session));
+                let (result, count) = send_to_descendants(signal, Some(self.session), TELLING);
                 (result, Reached::Session(self.session, count))
             }
             Target::All if procfs::is_usable() => {
-                let (result, count) = send_to_descendants(signal, None);
+                let (result, count) = send_to_descendants(signal, None, TELLING);
                 (result, Reached::Descendants(count))
             }
             // A reaped pid may be anybody's.
@@ -185,8 +190,8 @@ impl<'log> Reach<'log> {
         if procfs::is_usable() {
             self.kill_groups();
             // What is stopped cannot fork away from the signal that ends it.
-            let _ = send_to_descendants(Signal::STOP, None);
-            let _ = send_to_descendants(Signal::KILL, None);
+            let _ = send_to_descendants(Signal::STOP, None, LOOKING);
+            let _ = send_to_descendants(Signal::KILL, None, LOOKING);
         }
     }
 
@@ -200,7 +205,7 @@ impl<'log> Reach<'log> {
             return;
         }
         let mut killed = BTreeSet::new();
-        procfs::for_each_descendant(|one| {
+        procfs::for_each_descendant(LOOKING, |one| {
             if one.stat.session != own.as_raw() && killed.insert(one.stat.group) {
                 let _ = kill::group(Pid::from_raw(one.stat.group), Signal::KILL);
             }
@@ -233,7 +238,7 @@ impl<'log> Reach<'log> {
 fn living() -> Vec<(Pid, String)> {
     let mut living = Vec::new();
     if procfs::is_usable() {
-        procfs::for_each_descendant(|one| living.push((one.pid, one.stat.name.clone())));
+        procfs::for_each_descendant(LOOKING, |one| living.push((one.pid, one.stat.name.clone())));
     }
     living
 }
@@ -245,9 +250,9 @@ enum Reaped {
 }
 
 /// Sends a signal to every descendant, or to those in one session, and counts them.
-fn send_to_descendants(signal: Signal, session: Option<Pid>) -> (Result<(), Errno>, usize) {
+fn send_to_descendants(signal: Signal, session: Option<Pid>, longest: Duration) -> (Result<(), Errno>, usize) {
     let (mut count, mut result) = (0_usize, Err(Errno::ESRCH));
-    procfs::for_each_descendant(|descendant| {
+    procfs::for_each_descendant(longest, |descendant| {
         if session.is_some_and(|session| descendant.stat.session != session.as_raw()) {
             return;
         }

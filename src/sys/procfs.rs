@@ -51,18 +51,16 @@ pub(crate) fn is_usable() -> bool {
 /// Looks at every living descendant once, until a look at all finds nobody new: what is looked at may have forked in the
 /// meantime, and its children may have come to be session-init's own.
 ///
-/// `visit` is called once for each process, parents before their children.
-pub(crate) fn for_each_descendant(mut visit: impl FnMut(&Descendant)) {
-    /// Ends the looking where somebody forks without end; such a one can be killed, not told.
-    const LONGEST: Duration = Duration::from_millis(500);
+/// `visit` is called once for each process, parents before their children. After the first look, which is always a whole
+/// one, the looking ends when it has taken the longest time, since somebody may fork without end.
+pub(crate) fn for_each_descendant(longest: Duration, mut visit: impl FnMut(&Descendant)) {
     let start = Instant::now();
     let mut seen = BTreeSet::new();
-    // The first pass is always a whole one.
     let mut missed = look_once(&mut seen, &|| false, &mut visit);
     let mut before = 0;
-    while (seen.len() > before || missed) && start.elapsed() < LONGEST {
+    while (seen.len() > before || missed) && start.elapsed() < longest {
         before = seen.len();
-        missed = look_once(&mut seen, &|| start.elapsed() >= LONGEST, &mut visit);
+        missed = look_once(&mut seen, &|| start.elapsed() >= longest, &mut visit);
     }
 }
 
