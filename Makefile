@@ -23,7 +23,11 @@ ARGS ?= -v --rewrite 15:3 -- sh -c 'trap "echo got QUIT; exit 0" QUIT; (sleep 1;
 ENGINES = busybox-static runc crun podman docker.io containerd docker-compose python3-venv
 PROGRAMS = nginx supervisor monit redis-server gunicorn
 
-.PHONY: all run test test-suite test-containers check docs static install uninstall clean help
+
+# `make bench BENCH=--short` takes some seconds and leaves the figures in tests/bench as they are.
+BENCH ?=
+
+.PHONY: all run test test-suite test-containers check docs bench static install uninstall clean help
 
 all: ## build target/release/session-init
 	$(CARGO) build --release
@@ -55,6 +59,10 @@ check: ## check format, lints and documentation
 
 docs: ## write the man page, the completions and the README's list of options
 	$(CARGO) test --quiet --test docs -- write
+
+bench: static ## measure session-init beside Debian's inits, as root
+	.ci/packages dumb-init tini catatonit musl-tools
+	$(CARGO) bench --bench bench -- $(BENCH)
 
 static: ## build target/static/session-init, which needs no libc
 	.ci/static
