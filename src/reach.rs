@@ -118,7 +118,7 @@ impl<'log> Reach<'log> {
     /// Whether nobody lives in COMMAND's group. A COMMAND that ended as another user is a zombie that may not be signalled.
     fn group_has_ended(&self) -> bool {
         let mut ended = procfs::is_usable();
-        procfs::for_each_descendant(TELLING, |one| ended &= one.stat.group != self.command.as_raw());
+        procfs::for_each_descendant(TELLING, &mut |one| ended &= one.stat.group != self.command.as_raw());
         ended
     }
 
@@ -205,7 +205,7 @@ impl<'log> Reach<'log> {
             return;
         }
         let mut killed = BTreeSet::new();
-        procfs::for_each_descendant(LOOKING, |one| {
+        procfs::for_each_descendant(LOOKING, &mut |one| {
             if one.stat.session != own.as_raw() && killed.insert(one.stat.group) {
                 let _ = kill::group(Pid::from_raw(one.stat.group), Signal::KILL);
             }
@@ -238,7 +238,7 @@ impl<'log> Reach<'log> {
 fn living() -> Vec<(Pid, String)> {
     let mut living = Vec::new();
     if procfs::is_usable() {
-        procfs::for_each_descendant(LOOKING, |one| living.push((one.pid, one.stat.name.clone())));
+        procfs::for_each_descendant(LOOKING, &mut |one| living.push((one.pid, one.stat.name.clone())));
     }
     living
 }
@@ -252,7 +252,7 @@ enum Reaped {
 /// Sends a signal to every descendant, or to those in one session, and counts them.
 fn send_to_descendants(signal: Signal, session: Option<Pid>, longest: Duration) -> (Result<(), Errno>, usize) {
     let (mut count, mut result) = (0_usize, Err(Errno::ESRCH));
-    procfs::for_each_descendant(longest, |descendant| {
+    procfs::for_each_descendant(longest, &mut |descendant| {
         if session.is_some_and(|session| descendant.stat.session != session.as_raw()) {
             return;
         }

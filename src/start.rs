@@ -3,9 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::env::var_os;
-use std::ffi::{CStr, CString, OsStr, OsString};
-use std::fs::File;
-use std::io::Read;
+use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use nix::errno::Errno;
@@ -23,7 +21,7 @@ use crate::supervisor::Mode;
 use crate::sys::signals::{Disposition, SignalSet};
 use crate::sys::spawn::{Place, Setup, SpawnError, spawn};
 use crate::sys::terminal::{self, GivenUp, Terminal};
-use crate::sys::{process, signals};
+use crate::sys::{files, process, signals};
 
 /// COMMAND as it was started.
 pub(crate) struct Started {
@@ -135,7 +133,7 @@ fn spawn_or_interpret(files: &[CString], arguments: &[CString], setup: &Setup<'_
     match result {
         Err(SpawnError::Exec { error: Errno::ENOEXEC, file }) => {
             let script = files.get(file).cloned().unwrap_or_default();
-            if lookup::is_binary(&start_of(&script)) {
+            if lookup::is_binary(files::start(&script, &mut [0; 128]).unwrap_or_default()) {
                 return result;
             }
             let shell = c"/bin/sh".to_owned();
@@ -145,14 +143,6 @@ fn spawn_or_interpret(files: &[CString], arguments: &[CString], setup: &Setup<'_
         }
         _ => result,
     }
-}
-
-/// The first bytes of a file, as far as it can be read.
-fn start_of(file: &CStr) -> Vec<u8> {
-    let mut start = Vec::new();
-    let opened = File::open(OsStr::from_bytes(file.to_bytes()));
-    let _ = opened.and_then(|file| file.take(128).read_to_end(&mut start));
-    start
 }
 
 fn is_executable(file: &CString) -> bool {

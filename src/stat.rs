@@ -13,6 +13,8 @@ pub struct Stat {
     pub parent: i32,
     /// The id of its process group.
     pub group: i32,
+    /// How many threads it has.
+    pub threads: u32,
     /// The id of its session.
     pub session: i32,
     /// When it started, in ticks since the machine did. With the pid this names one process of all times.
@@ -28,18 +30,18 @@ impl Stat {
         let close = contents.iter().rposition(|byte| *byte == b')')?;
         let name = contents.get(open.checked_add(1)?..close)?;
         let rest = std::str::from_utf8(contents.get(close.checked_add(1)?..)?).ok()?;
-        // The first field here is the third of the file: the state.
-        let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
-        let threads: u32 = fields.get(17)?.parse().ok()?;
-        Some(Self {
-            name: String::from_utf8_lossy(name).into_owned(),
-            // The first thread may end before the others; the process then only looks like a zombie.
-            is_zombie: matches!(*fields.first()?, "Z" | "X") && threads <= 1,
-            parent: fields.get(1)?.parse().ok()?,
-            group: fields.get(2)?.parse().ok()?,
-            session: fields.get(3)?.parse().ok()?,
-            started: fields.get(19)?.parse().ok()?,
-        })
+        // From the third field of the file on: the state.
+        let mut fields = rest.split_ascii_whitespace();
+        let has_ended = matches!(fields.next()?, "Z" | "X");
+        let parent = fields.next()?.parse().ok()?;
+        let group = fields.next()?.parse().ok()?;
+        let session = fields.next()?.parse().ok()?;
+        let threads = fields.nth(13)?.parse().ok()?;
+        let started = fields.nth(1)?.parse().ok()?;
+        let name = String::from_utf8_lossy(name).into_owned();
+        // The first thread may end before the others; the process then only looks like a zombie.
+        let is_zombie = has_ended && threads <= 1;
+        Some(Self { name, is_zombie, parent, group, threads, session, started })
     }
 }
 
@@ -54,8 +56,15 @@ mod tests {
     fn a_name_may_hold_anything() {
         for name in ["sh", "a b", "a) S 1 1 1 (b", ")", "", "((", "\n"] {
             let stat = Stat::parse(format!("17 ({name}) {REST}\n").as_bytes());
-            let expected =
-                Stat { name: name.to_owned(), is_zombie: false, parent: 12, group: 7, session: 5, started: 3542 };
+            let expected = Stat {
+                name: name.to_owned(),
+                is_zombie: false,
+                parent: 12,
+                group: 7,
+                threads: 1,
+                session: 5,
+                started: 3542,
+            };
             assert_eq!(stat, Some(expected));
         }
     }

@@ -11,7 +11,7 @@ use nix::sys::stat::{Mode, SFlag, fstat};
 use nix::unistd::{getpid, write};
 
 use super::signals::{self, SignalSet};
-use super::{check, kill};
+use super::{check, files, kill};
 use crate::signal::Signal;
 use crate::supervisor::Origin;
 
@@ -114,30 +114,29 @@ fn close_range(first: libc::c_uint, last: libc::c_uint) {
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     // Kernels before 5.9 lack the call, and old seccomp profiles deny it.
     if check(result).is_err() {
-        open_descriptors(first, last).into_iter().for_each(close);
+        for descriptor in open_descriptors(first, last) {
+            close(descriptor);
+        }
     }
 }
 
-fn close(descriptor: libc::c_int) {
+fn close(descriptor: RawFd) {
     // SAFETY: as in `close_range`. An error leaves nothing to do: the descriptor is closed or never was open.
     let _ = unsafe { libc::close(descriptor) };
 }
 
 /// The open descriptors from `first` to `last`: those that /proc lists, or, without it, all that the limit allows.
-fn open_descriptors(first: libc::c_uint, last: libc::c_uint) -> Vec<libc::c_int> {
-    let listed = std::fs::read_dir("/proc/self/fd").map(|entries| {
-        let numbers = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<libc::c_uint>().ok());
-        numbers.collect::<Vec<_>>()
-    });
-    let numbers = listed.unwrap_or_else(|_| (0..descriptor_limit()).collect());
-    let within = numbers.into_iter().filter(|number| (first..=last).contains(number));
-    within.filter_map(|number| libc::c_int::try_from(number).ok()).collect()
+fn open_descriptors(first: libc::c_uint, last: libc::c_uint) -> Vec<RawFd> {
+    let listed = files::numbers("/proc/self/fd");
+    let mut descriptors = listed.unwrap_or_else(|_| (0..descriptor_limit()).collect());
+    descriptors.retain(|number| libc::c_uint::try_from(*number).is_ok_and(|number| (first..=last).contains(&number)));
+    descriptors
 }
 
-fn descriptor_limit() -> libc::c_uint {
+fn descriptor_limit() -> RawFd {
     /// A limit beyond this is one for servers with a million connections; probing so many takes too long.
     const MOST: libc::c_long = 65_536;
     // SAFETY: sysconf takes a number.
     let limit = unsafe { libc::sysconf(libc::_SC_OPEN_MAX) };
-    libc::c_uint::try_from(limit.clamp(256, MOST)).unwrap_or(256)
+    RawFd::try_from(limit.clamp(256, MOST)).unwrap_or(256)
 }

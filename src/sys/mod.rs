@@ -6,6 +6,7 @@
 
 pub(crate) mod arguments;
 pub(crate) mod descriptors;
+pub(crate) mod files;
 pub(crate) mod kill;
 pub(crate) mod process;
 pub(crate) mod procfs;

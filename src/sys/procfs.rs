@@ -1,16 +1,14 @@
 //! The descendants of session-init, found through /proc.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::unistd::{Pid, getpid};
+use nix::fcntl::readlink;
+use nix::unistd::{AccessFlags, Pid, access, getpid};
 
-use super::{check, kill};
+use super::{check, files, kill};
 use crate::signal::Signal;
 use crate::stat::Stat;
 
@@ -44,61 +42,78 @@ impl Descendant {
 
 /// Whether /proc is there and shows this PID namespace; it may be one of an outer namespace, whose pids are others.
 pub(crate) fn is_usable() -> bool {
-    let own = fs::read_link("/proc/self");
-    own.is_ok_and(|own| own.to_str().and_then(|own| own.parse().ok()) == Some(getpid().as_raw()))
+    let own = readlink("/proc/self");
+    own.is_ok_and(|own| files::number(own.as_bytes()) == Some(getpid().as_raw()))
 }
 
-/// Looks at every living descendant once, until a look at all finds nobody new: what is looked at may have forked in the
+/// Looks at every living descendant once, until a look at all finds nothing new: what is looked at may have forked in the
 /// meantime, and its children may have come to be session-init's own.
 ///
 /// `visit` is called once for each process, parents before their children. After the first look, which is always a whole
 /// one, the looking ends when it has taken the longest time, since somebody may fork without end.
-pub(crate) fn for_each_descendant(longest: Duration, mut visit: impl FnMut(&Descendant)) {
+pub(crate) fn for_each_descendant(longest: Duration, visit: &mut dyn FnMut(&Descendant)) {
     let start = Instant::now();
-    let mut seen = BTreeSet::new();
-    let mut missed = look_once(&mut seen, &|| false, &mut visit);
+    let mut seen = Vec::new();
+    let mut missed = look_once(&mut seen, &|| false, visit);
     let mut before = 0;
     while (seen.len() > before || missed) && start.elapsed() < longest {
         before = seen.len();
-        missed = look_once(&mut seen, &|| start.elapsed() >= longest, &mut visit);
+        missed = look_once(&mut seen, &|| start.elapsed() >= longest, visit);
     }
 }
 
+/// A process as it was seen: its pid, when it started, and whether it had ended. One that has ended since the last look is
+/// something new, for its children have come to be somebody else's.
+type Sighting = (i32, u64, bool);
+
 /// One pass, until it is to be given up. Answers whether somebody was listed who was gone when it was looked at: its
 /// children may have been missed.
-fn look_once(seen: &mut BTreeSet<(i32, u64)>, give_up: &dyn Fn() -> bool, visit: &mut impl FnMut(&Descendant)) -> bool {
+///
+/// What was seen is kept in its order. Most pids come in theirs, so that there is little to move.
+fn look_once(seen: &mut Vec<Sighting>, give_up: &dyn Fn() -> bool, visit: &mut dyn FnMut(&Descendant)) -> bool {
     let list = ChildList::new();
-    let mut parents = vec![getpid().as_raw()];
+    let own = getpid().as_raw();
+    let with_parent = |children: Vec<i32>, parent| children.into_iter().map(move |child| (child, parent));
+    let mut listed: Vec<(i32, i32)> = with_parent(list.children(own), own).collect();
     let mut missed = false;
-    while let Some(parent) = parents.pop() {
-        for child in list.children(parent) {
-            if give_up() {
-                return missed;
-            }
-            let Some(descendant) = look_at(child, parent) else {
-                missed = true;
-                continue;
-            };
-            if descendant.stat.is_zombie {
-                continue;
-            }
-            parents.push(child);
-            if seen.insert((child, descendant.stat.started)) {
+    while let Some((pid, parent)) = listed.pop() {
+        if give_up() {
+            return missed;
+        }
+        let Some((descendant, children)) = look_at(pid, parent, &list) else {
+            missed = true;
+            continue;
+        };
+        let Stat { started, is_zombie, .. } = descendant.stat;
+        let sighting = (pid, started, is_zombie);
+        if let Err(place) = seen.binary_search(&sighting) {
+            seen.insert(place, sighting);
+            if !is_zombie {
                 visit(&descendant);
             }
+        }
+        if !is_zombie {
+            listed.extend(with_parent(children, pid));
         }
     }
     missed
 }
 
-/// The process with this pid, if it still is the child that it was listed as, or has become session-init's own.
-fn look_at(pid: i32, parent: i32) -> Option<Descendant> {
+/// The process with this pid and its children, if it still is the child that it was listed as, or has become session-init's
+/// own.
+fn look_at(pid: i32, parent: i32, list: &ChildList) -> Option<(Descendant, Vec<i32>)> {
     // The handle first: if the pid is given to another process before its stat is read, the parent is another too, and if
     // after it, the handle is that of the process that has ended.
     let handle = open_handle(pid);
-    let stat = read_stat(pid)?;
+    // Then the children: if it lives when its stat is read, none of them had been given to somebody else before.
+    let mut children = list.children(pid);
+    let mut stat = read_stat(pid)?;
+    if stat.threads > 1 && list.is_by_parent() {
+        children = children_of_all_threads(pid);
+        stat = read_stat(pid)?;
+    }
     let is_descendant = stat.parent == parent || stat.parent == getpid().as_raw();
-    is_descendant.then_some(Descendant { pid: Pid::from_raw(pid), stat, handle })
+    is_descendant.then_some((Descendant { pid: Pid::from_raw(pid), stat, handle }, children))
 }
 
 fn open_handle(pid: i32) -> Option<OwnedFd> {
@@ -111,47 +126,56 @@ fn open_handle(pid: i32) -> Option<OwnedFd> {
 
 /// What /proc says about a process, which may be a zombie.
 pub(crate) fn read_stat(pid: i32) -> Option<Stat> {
-    Stat::parse(&fs::read(format!("/proc/{pid}/stat")).ok()?)
+    Stat::parse(&files::contents(&format!("/proc/{pid}/stat")).ok()?)
 }
 
 /// Who is whose child.
 enum ChildList {
     /// Each thread has a file that lists its children (kernels with `CONFIG_PROC_CHILDREN`).
     ByParent,
-    /// The children of every process there is.
-    Whole(BTreeMap<i32, Vec<i32>>),
+    /// Every process there is, its parent first, in order.
+    Whole(Vec<(i32, i32)>),
 }
 
 impl ChildList {
     fn new() -> Self {
-        if Path::new("/proc/self/task").join(getpid().to_string()).join("children").exists() {
+        let own = getpid();
+        if access(format!("/proc/self/task/{own}/children").as_str(), AccessFlags::F_OK).is_ok() {
             return Self::ByParent;
         }
-        let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
-        for pid in numbers("/proc").unwrap_or_default() {
+        let mut processes = Vec::new();
+        for pid in files::numbers("/proc").unwrap_or_default() {
             if let Some(stat) = read_stat(pid) {
-                children.entry(stat.parent).or_default().push(pid);
+                processes.push((stat.parent, pid));
             }
         }
-        Self::Whole(children)
+        processes.sort_unstable();
+        Self::Whole(processes)
     }
 
+    fn is_by_parent(&self) -> bool {
+        matches!(self, Self::ByParent)
+    }
+
+    /// The children of a process, or only those of its first thread, which has the number of the process.
     fn children(&self, parent: i32) -> Vec<i32> {
         match self {
-            Self::Whole(children) => children.get(&parent).cloned().unwrap_or_default(),
-            Self::ByParent => {
-                let threads = numbers(format!("/proc/{parent}/task")).unwrap_or_default();
-                let lists = threads
-                    .into_iter()
-                    .filter_map(|thread| fs::read_to_string(format!("/proc/{parent}/task/{thread}/children")).ok());
-                lists.flat_map(|list| list.split(' ').filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+            Self::Whole(processes) => {
+                let first = processes.partition_point(|(other, _)| *other < parent);
+                let children = processes.iter().skip(first).take_while(|(other, _)| *other == parent);
+                children.map(|(_, child)| *child).collect()
             }
+            Self::ByParent => children_of_thread(parent, parent),
         }
     }
 }
 
-/// The entries of a folder that are numbers.
-fn numbers(folder: impl AsRef<Path>) -> io::Result<Vec<i32>> {
-    let entries = fs::read_dir(folder)?;
-    Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
+fn children_of_all_threads(process: i32) -> Vec<i32> {
+    let threads = files::numbers(&format!("/proc/{process}/task")).unwrap_or_default();
+    threads.into_iter().flat_map(|thread| children_of_thread(process, thread)).collect()
+}
+
+fn children_of_thread(process: i32, thread: i32) -> Vec<i32> {
+    let list = files::contents(&format!("/proc/{process}/task/{thread}/children")).unwrap_or_default();
+    list.split(|byte| *byte == b' ').filter_map(files::number).collect()
 }

@@ -198,6 +198,10 @@ const STACK_SIZE: usize = 16 * 1024;
 #[repr(C, align(16))]
 struct Stack([MaybeUninit<u8>; STACK_SIZE]);
 
+/// The child's stack. A local variable of that size would cost memory to its full length, which the compiler touches page by
+/// page; of this one there is as much as the child uses.
+static mut STACK: Stack = Stack([MaybeUninit::uninit(); STACK_SIZE]);
+
 /// Runs `body` in a child that shares this process's memory, and returns once the child has executed another program or
 /// has ended; what `body` returns is its exit status then.
 ///
@@ -212,11 +216,10 @@ pub(crate) fn in_vforked_child(body: &mut dyn FnMut() -> c_int) -> Result<Pid, E
         body()
     }
     let mut body = body;
-    let mut stack = Stack([MaybeUninit::uninit(); STACK_SIZE]);
-    let top = stack.0.as_mut_ptr_range().end;
+    let top = (&raw mut STACK).wrapping_add(1);
     let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
     let argument: *mut c_void = ptr::from_mut(&mut body).cast();
-    // SAFETY: the stack is the child's alone, aligned to 16 bytes and larger than what `body` needs; the parent stands still
+    // SAFETY: the stack is that of one child at a time, aligned to 16 bytes and larger than what `body` needs; the parent stands still
     // until the child no longer uses its memory (CLONE_VFORK), so nothing else touches what `body` borrows. Signal handlers,
     // which could run on the child's side, do not exist.
     let child = unsafe { libc::clone(run, top.cast(), flags, argument) };

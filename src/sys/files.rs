@@ -1,0 +1,110 @@
+//! Files and folders of /proc, by the system calls alone: there is little to read, often, and in a small program.
+
+use std::ffi::CStr;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use nix::NixPath;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use nix::unistd::read;
+
+use super::check;
+
+/// What a read takes at once; more than most files here hold.
+const PART: usize = 4096;
+
+/// The contents of a file.
+///
+/// # Errors
+///
+/// Those of open(2) and read(2).
+pub(crate) fn contents(path: &str) -> Result<Vec<u8>, Errno> {
+    let file = open_to_read(path, OFlag::empty())?;
+    let (mut contents, mut part) = (Vec::new(), [0; PART]);
+    loop {
+        let length = read(&file, &mut part)?;
+        match part.get(..length) {
+            None | Some([]) => return Ok(contents),
+            Some(part) => contents.extend_from_slice(part),
+        }
+    }
+}
+
+/// The first bytes of a file: at most as many as there is room for.
+///
+/// # Errors
+///
+/// Those of open(2) and read(2).
+pub(crate) fn start<'room>(path: &CStr, room: &'room mut [u8]) -> Result<&'room [u8], Errno> {
+    let file = open_to_read(path, OFlag::empty())?;
+    let length = read(&file, room)?;
+    Ok(room.get(..length).unwrap_or_default())
+}
+
+/// The names in a folder that are numbers.
+///
+/// # Errors
+///
+/// Those of open(2) and getdents(2).
+pub(crate) fn numbers(folder: &str) -> Result<Vec<i32>, Errno> {
+    let folder = open_to_read(folder, OFlag::O_DIRECTORY)?;
+    let (mut numbers, mut part) = (Vec::new(), [0_u8; PART]);
+    loop {
+        let (descriptor, place, room) = (folder.as_raw_fd(), part.as_mut_ptr(), part.len());
+        // SAFETY: the kernel writes at most as many bytes as there is room for.
+        let length = check(unsafe { libc::syscall(libc::SYS_getdents64, descriptor, place, room) })?;
+        let mut entries = usize::try_from(length).ok().and_then(|length| part.get(..length)).unwrap_or_default();
+        if entries.is_empty() {
+            return Ok(numbers);
+        }
+        while let Some((name, rest)) = first_entry(entries) {
+            numbers.extend(number(name));
+            entries = rest;
+        }
+    }
+}
+
+fn open_to_read<Path: NixPath + ?Sized>(path: &Path, flags: OFlag) -> Result<OwnedFd, Errno> {
+    open(path, flags | OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
+}
+
+/// The name in the first of the entries that getdents64 gave, and the entries after it.
+fn first_entry(entries: &[u8]) -> Option<(&[u8], &[u8])> {
+    // In a `linux_dirent64` the entry's length comes after two numbers of 64 bits, and the name after a byte for its kind.
+    let length = u16::from_ne_bytes(*entries.get(16..)?.first_chunk()?);
+    let (entry, rest) = entries.split_at_checked(length.into())?;
+    Some((CStr::from_bytes_until_nul(entry.get(19..)?).ok()?.to_bytes(), rest))
+}
+
+/// The number that these bytes spell.
+pub(crate) fn number(digits: &[u8]) -> Option<i32> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_more_entries_than_fit_at_once_is_listed_completely() {
+        let folder = std::env::temp_dir().join(format!("session-init-numbers-{}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        for name in (0..500).map(|number| number.to_string()).chain(["a".to_owned(), "1a".to_owned()]) {
+            std::fs::write(folder.join(name), "").unwrap();
+        }
+        let listed = numbers(folder.to_str().unwrap());
+        std::fs::remove_dir_all(&folder).unwrap();
+        let mut listed = listed.unwrap();
+        listed.sort_unstable();
+        assert_eq!(listed, (0..500).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_file_is_read_to_its_end() {
+        assert_eq!(contents("/proc/self/maps").map(|maps| maps.ends_with(b"\n")), Ok(true));
+        assert_eq!(contents("/proc/self/no-such-file"), Err(Errno::ENOENT));
+        let mut room = [0; 4];
+        assert_eq!(start(c"/proc/self/exe", &mut room), Ok(&b"\x7fELF"[..]));
+    }
+}
