@@ -240,6 +240,7 @@ fn living() -> Vec<(Pid, String)> {
     if procfs::is_usable() {
         procfs::for_each_descendant(LOOKING, &mut |one| living.push((one.pid, one.stat.name.clone())));
     }
+    living.sort_unstable_by_key(|(pid, _)| *pid);
     living
 }
 

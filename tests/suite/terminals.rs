@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 
-use crate::support::signal::{CONT, HUP, INT, KILL, PWR, STOP, TERM, TSTP, USR1};
+use crate::support::signal::{CONT, HUP, INT, KILL, PWR, STOP, Signal, TERM, TSTP, USR1};
 use crate::support::test::{BASH, DUMB_INIT, LESS, Need, ROOT, TINI, Test, VIM, named_trial, tests};
 use crate::support::time::{deadline, holds_in_time, with_deadline};
 use crate::support::{Init, Running, process, scratch};
@@ -336,14 +336,22 @@ fn listens_in_a_script(program: Program) -> (Running, i32) {
 }
 
 /// What COMMAND hears from the terminal itself it hears before it hears it from the init, which is stopped meanwhile:
-/// else the two might be taken for one.
+/// else the two might be taken for one. And the init has it before anything else is written to the terminal, for Ctrl-C
+/// discards what nobody has read yet.
 fn is_heard_once(run: Running, init: i32, name: &str, act: fn(Running) -> Running) {
     let command = run.program("suite");
     let run = run.send_to(init, STOP);
     process::wait_state(init, 'T');
     let hears_it_itself = process::stat(command).map(|command| command.group) == run.foreground_group();
     let got = format!("got {name}");
-    let run = if hears_it_itself { act(run).wait_for(&got) } else { act(run) };
+    let run = if hears_it_itself {
+        act(run).wait_for(&got)
+    } else {
+        let signal = Signal::named(name);
+        act(run).wait_until("has the signal pending for the init", |_| {
+            process::signal_sets(init).is_some_and(|sets| sets.pending.contains(signal))
+        })
+    };
     // Of two signals the one with the higher number comes second.
     let run = run.send_to(init, PWR).send_to(init, CONT).wait_for("got PWR");
     assert_eq!(times(&run, &got), 1);
