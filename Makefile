@@ -23,7 +23,6 @@ ARGS ?= -v --rewrite 15:3 -- sh -c 'trap "echo got QUIT; exit 0" QUIT; (sleep 1;
 ENGINES = busybox-static runc crun podman docker.io containerd docker-compose python3-venv
 PROGRAMS = nginx supervisor monit redis-server gunicorn
 
-
 # `make bench BENCH=--short` takes some seconds and leaves the figures in tests/bench as they are.
 BENCH ?=
 
