@@ -206,8 +206,8 @@ impl Supervisor {
             if running && wakes(signal, sent) {
                 actions.push(Action::ContinueIfStopped(target));
             }
-            self.count_down(signal, sent, &mut actions);
         }
+        self.count_down(signal, sent, &mut actions);
         // As the job that the sender takes session-init for. PID 1 cannot stop itself (pid_namespaces(7)).
         if matches!(signal, Signal::TSTP | Signal::TTIN | Signal::TTOU) && !self.settings.is_pid_1 {
             match self.settings.mode {
@@ -703,6 +703,14 @@ mod tests {
             assert_eq!(answer(&mut supervisor, event).contains(&armed), arms, "{rules} {signal}");
             assert!(!answer(&mut supervisor, event).contains(&armed), "{rules} {signal}, again");
         }
+    }
+
+    #[test]
+    fn kill_after_counts_from_what_the_terminal_has_sent_to_command_itself_too() {
+        let mut supervisor = supervisor(false, false, "");
+        supervisor.settings.kill_after = Some(KILL_AFTER);
+        let interrupt = Event::Signal(Signal::INT, Origin::Kernel);
+        assert_eq!(answer(&mut supervisor, interrupt), [Action::Arm(Deadline::KillAfter, KILL_AFTER)]);
     }
 
     #[test]
