@@ -280,15 +280,10 @@ fn what_stderr_does_changes_nothing() {
     }
 }
 
-/// The kernel makes one signal of two that come at the same moment, so session-init has to be done with its message.
-fn asleep(run: Running) -> Running {
-    run.wait_until("sleeps", |run| process::state(run.pid()) == Some('S'))
-}
-
 fn with_a_stderr_that_fails_a_pipe_signal_from_elsewhere_is_sent_on() {
     for init in bad_stderrs() {
         let run = init.verbose().role(["listen"]).wait_for("ready").send(HUP).wait_for("got HUP");
-        let ended = asleep(run).send(PIPE).wait_for("got PIPE").send(TERM).expect_exit(0);
+        let ended = run.send(PIPE).wait_for("got PIPE").send(TERM).expect_exit(0);
         assert_eq!(got(&ended.stdout), ["got HUP", "got PIPE", "got TERM"]);
     }
 }
@@ -297,10 +292,10 @@ fn with_a_stderr_that_may_not_grow_only_an_xfsz_from_elsewhere_is_sent_on() {
     let file = scratch::new_path("stderr");
     let script = format!("exec 2>{}; ulimit -f 0; exec $INIT -v $ROLE listen", file.display());
     let run = Init::new().from_script(&script).wait_for("ready").send(HUP).wait_for("got HUP");
-    let run = asleep(run).send(XFSZ).wait_for("got XFSZ");
+    let run = run.send(XFSZ).wait_for("got XFSZ");
     // Also where it is there already when the message about another signal fails.
-    let run = asleep(run).send(STOP).wait_stopped().send(HUP).send(XFSZ).send(CONT).wait_for("got XFSZ");
-    let ended = asleep(run).send(TERM).expect_exit(0);
+    let run = run.send(STOP).wait_stopped().send(HUP).send(XFSZ).send(CONT).wait_for("got XFSZ");
+    let ended = run.send(TERM).expect_exit(0);
     let heard = ["got HUP", "got XFSZ", "got HUP", "got CONT", "got XFSZ", "got TERM"];
     assert_eq!(got(&ended.stdout), heard);
 }
