@@ -707,7 +707,7 @@ mod tests {
 
     #[test]
     fn kill_after_counts_from_what_the_terminal_has_sent_to_command_itself_too() {
-        let mut supervisor = supervisor(false, false, "");
+        let mut supervisor = supervisor(Mode::SingleChild, false, "");
         supervisor.settings.kill_after = Some(KILL_AFTER);
         let interrupt = Event::Signal(Signal::INT, Origin::Kernel);
         assert_eq!(answer(&mut supervisor, interrupt), [Action::Arm(Deadline::KillAfter, KILL_AFTER)]);

@@ -8,15 +8,12 @@ mod dumb_init;
 mod every_init;
 mod tini;
 
-use std::cell::Cell;
 use std::fmt::Write as _;
-use std::panic::{self, AssertUnwindSafe};
-use std::sync::Once;
 use std::time::Duration;
 
 use libtest_mimic::Trial;
 
-use crate::support::test::{DUMB_INIT, Need, ROOT, TINI, named_trial};
+use crate::support::test::{DUMB_INIT, Need, ROOT, TINI, is_panic, named_trial};
 use crate::support::time::with_deadline;
 use crate::support::{Init, scratch};
 
@@ -165,27 +162,6 @@ fn expect_unlike(peer: Peer, body: fn(Init), instead: &str, shown_by: fn(Init)) 
     let fails = is_panic(|| with_deadline(SHORT, || body(peer.init())));
     assert!(fails, "{} does as session-init does here, and is listed as unlike: {instead}", peer.name());
     shown_by(peer.init());
-}
-
-thread_local! {
-    static QUIET: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether this panics; nobody hears of it.
-fn is_panic(run: impl FnOnce()) -> bool {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let usual = panic::take_hook();
-        panic::set_hook(Box::new(move |info| {
-            if !QUIET.get() {
-                usual(info);
-            }
-        }));
-    });
-    QUIET.set(true);
-    let result = panic::catch_unwind(AssertUnwindSafe(run));
-    QUIET.set(false);
-    result.is_err()
 }
 
 /// Every difference, as a table in Markdown.

@@ -3,15 +3,12 @@
 //! A case is a sentence about an init and a person at a terminal, which a bash or the init itself leads. All cases are
 //! run with the other inits too, and [`CASES`] says what comes of it.
 
-use std::cell::Cell;
-use std::panic::{self, AssertUnwindSafe, catch_unwind};
-use std::sync::Once;
 use std::time::Duration;
 
 use libtest_mimic::Trial;
 
 use crate::support::signal::{CONT, HUP, INT, KILL, PWR, STOP, Signal, TERM, TSTP, USR1};
-use crate::support::test::{BASH, DUMB_INIT, LESS, Need, ROOT, TINI, Test, VIM, named_trial, tests};
+use crate::support::test::{BASH, DUMB_INIT, LESS, Need, ROOT, TINI, Test, VIM, is_panic, named_trial, tests};
 use crate::support::time::{deadline, holds_in_time, with_deadline};
 use crate::support::{Init, Running, process, scratch};
 
@@ -135,7 +132,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     let cells = CASES.iter().flat_map(|case| PROGRAMS.into_iter().zip(case.holds).map(move |cell| (case, cell)));
     cells
         .map(|(case, (program, holds))| {
-            let name = format!("terminals::{}::{}", case.name, program.name.replace(' ', ""));
+            let name = format!("terminals::{} ({})", case.name, program.name);
             let needs = [case.needs, program.needs].concat();
             named_trial(name, needs, move || match holds {
                 YES if program.name.starts_with("session-init") => (case.body)(program),
@@ -147,30 +144,13 @@ pub(crate) fn trials() -> Vec<Trial> {
         .collect()
 }
 
-thread_local! {
-    static QUIET: Cell<bool> = const { Cell::new(false) };
-}
-
 const TRIES: u32 = 3;
 /// How long what is not expected to come is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Whether the case holds, this time.
 fn is_true(case: &Case, program: Program, patience: Duration) -> bool {
-    static HOOK: Once = Once::new();
-    HOOK.call_once(|| {
-        let usual = panic::take_hook();
-        panic::set_hook(Box::new(move |information| {
-            if !QUIET.get() {
-                usual(information);
-            }
-        }));
-    });
-    QUIET.set(true);
-    let body = AssertUnwindSafe(|| (case.body)(program));
-    let result = with_deadline(patience, || catch_unwind(body));
-    QUIET.set(false);
-    result.is_ok()
+    !is_panic(|| with_deadline(patience, || (case.body)(program)))
 }
 
 // A person at a terminal.

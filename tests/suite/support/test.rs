@@ -1,6 +1,9 @@
 //! A test: its name, what it needs, and what it does.
 
+use std::cell::Cell;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
+use std::sync::Once;
 
 use libtest_mimic::{Completion, Trial};
 
@@ -76,4 +79,25 @@ pub(crate) fn named_trial(name: String, needs: Vec<Need>, run: impl FnOnce() + S
         run();
         Ok(Completion::Completed)
     })
+}
+
+thread_local! {
+    static QUIET: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this panics; nobody hears of it.
+pub(crate) fn is_panic(run: impl FnOnce()) -> bool {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !QUIET.get() {
+                usual(info);
+            }
+        }));
+    });
+    QUIET.set(true);
+    let result = panic::catch_unwind(AssertUnwindSafe(run));
+    QUIET.set(false);
+    result.is_err()
 }
