@@ -86,10 +86,10 @@ impl<'suite> Bench<'suite> {
     }
 }
 
-/// A handler that says so and ends with 3. The shell runs it as soon as `sleep` ends, which it does if the signal reaches
-/// not only the shell.
+/// A handler that says so and ends with 3. The shell runs it when its child ends, which it does at once if the signal
+/// reaches not only the shell. It is the child that says it is ready, for then the shell waits.
 pub(crate) fn handler(signal: &str) -> String {
-    format!("trap 'echo got {signal}; exit 3' {signal}; echo ready; sleep 1000")
+    format!("trap 'echo got {signal}; exit 3' {signal}; sh -c 'echo ready; exec sleep 1000'")
 }
 
 pub(crate) fn expect_status(wanted: i32, status: i32, output: &str) -> Result<()> {
