@@ -260,9 +260,8 @@ fn grace_runs_out(bench: Bench<'_>) -> Result<String> {
 }
 
 fn linger(bench: Bench<'_>) -> Result<String> {
-    // Two times away from the shell, as a daemon does it, with nothing left in COMMAND's session.
-    let script = "setsid sh -c 'trap \"echo got TERM; exit 3\" TERM; echo ready; sleep 1000' & exit 0";
-    let mut running = bench.ready(&["--linger", "--target=all"], script)?;
+    let script = format!("setsid sh -c \"{}\" & exit 0", handler("TERM"));
+    let mut running = bench.ready(&["--linger", "--target=all"], &script)?;
     let status = running.stop(bench.stop_after)?;
     expect_text("got TERM", &running.output())?;
     expect_status(0, status, &running.output())?;

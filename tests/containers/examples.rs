@@ -125,6 +125,23 @@ impl<'suite> Checkout<'suite> {
         Ok("prints what the README says".to_owned())
     }
 
+    /// Is there a README with commands that nobody runs, or with commands and not a word on what they print?
+    pub(crate) fn all_are_run(&self) -> Result<String> {
+        let mut count = 0_usize;
+        for entry in fs::read_dir(self.folder.join("examples"))? {
+            let folder = entry?.file_name();
+            let readme = fs::read_to_string(self.folder.join("examples").join(&folder).join("README.md"));
+            for (index, block) in blocks(&readme.doing("read README.md")?).iter().enumerate() {
+                let run = EXAMPLES.iter().any(|example| *example.folder == *folder && example.blocks.contains(&index));
+                if !run || block.output.is_empty() {
+                    return failed(format!("not tested in {}: {}", folder.display(), block.script));
+                }
+                count = count.saturating_add(1);
+            }
+        }
+        Ok(format!("{count} blocks of commands"))
+    }
+
     fn path(&self) -> OsString {
         let mut path = self.programs.clone().into_os_string();
         path.push(":");

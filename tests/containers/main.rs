@@ -232,6 +232,7 @@ impl<'suite> Suite<'suite> {
         for example in EXAMPLES.iter().filter(|example| example.with == With::Host) {
             self.report.case("example", example.name, || self.checkout()?.run_on_host(example));
         }
+        self.report.case("example", "all of the READMEs", || self.checkout()?.all_are_run());
         self.report.case("example", "ci, GitHub's shell line", || self.checkout()?.github_shell());
         self.report.case("example", "ci, GitLab's script", || self.checkout()?.gitlab_script());
         if let Some((example, validator)) = schema_example().zip(validator) {

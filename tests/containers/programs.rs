@@ -15,7 +15,7 @@ use crate::scratch::{Scratch, need, need_all};
 use crate::sys;
 
 /// How long a program may take for anything.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// How long a program has to answer a request.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);

@@ -180,7 +180,7 @@ impl<'engine> Running<'engine> {
 
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: &str) -> Result<()> {
-        run(self.engine.signal(&self.container.id, signal), &self.scratch.log()).map(drop)
+        self.insist(|| self.engine.signal(&self.container.id, signal)).map(drop)
     }
 
     /// Stops it as the engine does, and answers with its status.
@@ -200,7 +200,24 @@ impl<'engine> Running<'engine> {
 
     /// Runs a shell script in it.
     pub(crate) fn exec(&self, script: &str) -> Result<String> {
-        run(self.engine.exec(&self.container.id, &["sh", "-c", script]), &self.scratch.log())
+        self.insist(|| self.engine.exec(&self.container.id, &["sh", "-c", script]))
+    }
+
+    /// Runs a command of the engine, which may take a moment to know of a container that is running: crun does.
+    fn insist(&self, command: impl Fn() -> Command) -> Result<String> {
+        let mut last_words = String::new();
+        wait_for("the engine to obey", self.patience, || match run(command(), &self.scratch.log()) {
+            Ok(output) => Ok(Some(output)),
+            Err(Problem::Failed(why)) => {
+                last_words = why;
+                Ok(None)
+            }
+            Err(other) => Err(other),
+        })
+        .map_err(|problem| match problem {
+            Problem::Failed(why) => Problem::Failed(format!("{why}, which says: {last_words}")),
+            other => other,
+        })
     }
 
     /// The terminal it runs on.
