@@ -87,10 +87,14 @@ impl<'suite> Bench<'suite> {
 }
 
 /// A handler that says so and ends with 3. The shell runs it when its child ends, which it does at once if the signal
-/// reaches not only the shell. It is the child that says it is ready, for then the shell waits.
+/// reaches not only the shell.
 pub(crate) fn handler(signal: &str) -> String {
-    format!("trap 'echo got {signal}; exit 3' {signal}; sh -c 'echo ready; exec sleep 1000'")
+    format!("trap 'echo got {signal}; exit 3' {signal}; {WAIT}")
 }
+
+/// Says that it is ready, and waits. No shell can say so of itself or of a child that it has only forked: what it does to
+/// signals is not yet what its program wants.
+pub(crate) const WAIT: &str = "tail -f /etc/ready";
 
 pub(crate) fn expect_status(wanted: i32, status: i32, output: &str) -> Result<()> {
     if status == wanted {
@@ -141,21 +145,21 @@ fn stop_with_handler(bench: Bench<'_>) -> Result<String> {
 }
 
 fn stop_without_handler(bench: Bench<'_>) -> Result<String> {
-    let mut running = bench.ready(&[], "echo ready; exec sleep 1000")?;
+    let mut running = bench.ready(&[], &format!("exec {WAIT}"))?;
     let status = running.stop(bench.stop_after)?;
     expect_status(143, status, &running.output())?;
     Ok(status.to_string())
 }
 
 fn stop_with_term_ignored(bench: Bench<'_>) -> Result<String> {
-    let mut running = bench.ready(&[], "trap '' TERM; echo ready; exec sleep 1000")?;
+    let mut running = bench.ready(&[], &format!("trap '' TERM; exec {WAIT}"))?;
     let status = running.stop(1)?;
     expect_status(137, status, &running.output())?;
     Ok(format!("{status} by the engine"))
 }
 
 fn kill_after(bench: Bench<'_>) -> Result<String> {
-    let mut running = bench.ready(&["--kill-after=500ms"], "trap '' TERM; echo ready; exec sleep 1000")?;
+    let mut running = bench.ready(&["--kill-after=500ms"], &format!("trap '' TERM; exec {WAIT}"))?;
     let status = running.stop(bench.stop_after)?;
     expect_text("was killed: ", &running.output())?;
     expect_status(137, status, &running.output())?;
@@ -173,7 +177,7 @@ fn rewritten_stop_signal(bench: Bench<'_>) -> Result<String> {
 }
 
 fn orphan_of_exec(bench: Bench<'_>) -> Result<String> {
-    let running = bench.ready(&[], "echo ready; exec tail -f /dev/null")?;
+    let running = bench.ready(&[], &format!("exec {WAIT}"))?;
     expect_orphan_reaped(bench, &running)
 }
 
@@ -236,7 +240,7 @@ fn hardened(bench: Bench<'_>) -> Result<String> {
 /// A shell that ends at once when it is asked to, and a worker with something left to do.
 const WORKER: &str =
     "(trap 'sleep 0.5; echo worker has finished; exit' TERM; echo ready; while :; do sleep 0.1; done) & wait";
-const STUBBORN_WORKER: &str = "(trap '' TERM; echo ready; exec sleep 1000) & wait";
+const STUBBORN_WORKER: &str = "(trap '' TERM; exec tail -f /etc/ready) & wait";
 
 fn grace_suffices(bench: Bench<'_>) -> Result<String> {
     let mut running = bench.ready(&["--grace=5s"], WORKER)?;
@@ -254,7 +258,7 @@ fn grace_runs_out(bench: Bench<'_>) -> Result<String> {
     let mut running = bench.ready(&["--grace=500ms"], STUBBORN_WORKER)?;
     let status = running.stop(bench.stop_after)?;
     expect_text("outlived the grace of 500ms and was killed: ", &running.output())?;
-    expect_text("(sleep)", &running.output())?;
+    expect_text("(tail)", &running.output())?;
     expect_status(143, status, &running.output())?;
     Ok(format!("worker killed, {status}"))
 }

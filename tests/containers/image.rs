@@ -56,6 +56,7 @@ fn install_busybox(tree: &Path) -> Result<()> {
     }
     fs::set_permissions(tree.join("tmp"), fs::Permissions::from_mode(0o1777))?;
     fs::write(tree.join("etc/passwd"), "root:x:0:0::/:/bin/sh\nuser:x:1000:1000::/:/bin/sh\n")?;
+    fs::write(tree.join("etc/ready"), "ready\n")?;
     install(&busybox, tree, "/bin/busybox")?;
     for applet in APPLETS {
         symlink("busybox", tree.join("bin").join(applet)).doing(format_args!("link {applet}"))?;

@@ -18,7 +18,7 @@ const HIDDEN: [&str; 2] = ["/run", "/var/lib"];
 pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// How long what was stopped may take to be gone.
-const LAST_MOMENTS: Duration = Duration::from_secs(5);
+const LAST_MOMENTS: Duration = Duration::from_secs(20);
 
 /// The one folder in which everything happens.
 #[derive(Debug)]

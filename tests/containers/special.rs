@@ -1,6 +1,8 @@
 //! What only docker and podman have: an init of the engine's own, the image's stop signal, and pods.
 
-use crate::behaviour::{Bench, expect_orphan_reaped, expect_status, expect_text, handler, stop_and_expect_handler};
+use crate::behaviour::{
+    Bench, WAIT, expect_orphan_reaped, expect_status, expect_text, handler, stop_and_expect_handler,
+};
 use crate::engine::{CommandLine, Container, Init};
 use crate::image::{BASE, INIT, WITH_INIT};
 use crate::problem::{Result, failed};
@@ -12,7 +14,7 @@ pub(crate) const POD: &str = "pod, not PID 1";
 
 /// `--init`, which is session-init here.
 pub(crate) fn own_init(bench: Bench<'_>) -> Result<String> {
-    let command = ["sh", "-c", "echo ready; exec tail -f /dev/null"].map(str::to_owned).to_vec();
+    let command = WAIT.split(' ').map(str::to_owned).collect();
     let container = Container { init: Init::Engine, command, ..Container::bare(bench.scratch, BASE) };
     let mut running = bench.until_ready(container)?;
     let reaped = expect_orphan_reaped(bench, &running)?;
