@@ -11,6 +11,8 @@ static FOLDER: OnceLock<PathBuf> = OnceLock::new();
 fn folder() -> &'static Path {
     FOLDER.get_or_init(|| {
         let folder = std::env::temp_dir().join(format!("session-init-suite.{}", std::process::id()));
+        // A run that was killed has left its folder behind, and by now this one has its pid.
+        let _ = fs::remove_dir_all(&folder);
         fs::create_dir(&folder).expect("a scratch folder can be made");
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("its owner may change it");
         let built = Path::new(env!("CARGO_BIN_EXE_session-init"));
