@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     let (options, words): (Vec<_>, Vec<_>) = env::args().skip(1).partition(|word| word.starts_with('-'));
     let report = Report::new(words);
     if let Err(problem) = run(&report) {
-        report.case("suite", "set-up", || Err(problem));
+        report.last_case("suite", "set-up", || Err(problem));
     }
     if options.iter().any(|option| option == "--table") {
         print(&report.table(&rows()));
@@ -80,19 +80,23 @@ fn run_in(scratch: &Scratch, report: &Report, validator: Option<Validator>) -> R
     let init = if is_control { no_init.clone() } else { binary()? };
     let images = Images::make(scratch, "images", &init)?;
     let suite = Suite { scratch, report, images: &images, init: &init };
+    let mut parts: Vec<Box<dyn FnOnce() + Send + '_>> = vec![
+        Box::new(|| suite.runtime("runc")),
+        Box::new(|| suite.runtime("crun")),
+        Box::new(|| suite.podman()),
+        Box::new(|| suite.docker()),
+        Box::new(|| suite.containerd()),
+        Box::new(|| suite.programs()),
+        Box::new(|| suite.examples_on_host(validator)),
+    ];
+    if !is_control {
+        parts.push(Box::new(|| suite.control(&no_init)));
+    }
+    // They mostly wait, so they do it side by side.
     thread::scope(|threads| {
-        threads.spawn(|| suite.runtime("runc"));
-        threads.spawn(|| suite.runtime("crun"));
-        threads.spawn(|| suite.podman());
-        threads.spawn(|| suite.docker());
-        threads.spawn(|| suite.containerd());
-        threads.spawn(|| suite.programs());
-        threads.spawn(|| suite.examples_on_host(validator));
-        if !is_control {
-            threads.spawn(|| suite.control(&no_init));
-        }
-    });
-    Ok(())
+        let start = |part| thread::Builder::new().spawn_scoped(threads, part).doing("start a thread").map(drop);
+        parts.into_iter().try_for_each(start)
+    })
 }
 
 /// The binary to be tested.

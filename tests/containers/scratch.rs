@@ -25,21 +25,32 @@ const LAST_MOMENTS: Duration = Duration::from_secs(20);
 pub(crate) struct Scratch {
     folder: PathBuf,
     names: AtomicU32,
+    is_torn_down: bool,
+}
+
+impl Drop for Scratch {
+    // Where the suite itself breaks.
+    fn drop(&mut self) {
+        if !self.is_torn_down {
+            let _ = self.put_away();
+        }
+    }
 }
 
 impl Scratch {
     /// Creates it in memory, in a mount namespace of the suite's own: nobody else sees it, and when the last of its processes
     /// has ended, nothing is left of it, whatever happens.
     pub(crate) fn new() -> Result<Self> {
+        // First this: whatever has the mounts of a Scratch is killed in the end.
+        sys::unshare_mounts().or_else(|error| skipped(format!("there is no mount namespace to be had: {error}")))?;
         let folder = env::temp_dir().join(format!("session-init-containers.{}", process::id()));
         fs::create_dir(&folder).doing(format_args!("create {}", folder.display()))?;
-        let scratch = Self { folder, names: AtomicU32::new(0) };
-        scratch.mount_everything().inspect_err(|_| drop(fs::remove_dir(&scratch.folder)))?;
+        let scratch = Self { folder, names: AtomicU32::new(0), is_torn_down: false };
+        scratch.mount_everything()?;
         Ok(scratch)
     }
 
     fn mount_everything(&self) -> Result<()> {
-        sys::unshare_mounts().doing("get a mount namespace")?;
         self.mount(&["--make-rprivate", "/"])?;
         self.mount_memory(&self.folder)?;
         for name in ["home", "tmp", "logs"] {
@@ -112,7 +123,18 @@ impl Scratch {
     }
 
     /// Removes everything. What is still running, although it should have been stopped, is killed and named.
-    pub(crate) fn tear_down(self) -> Result<()> {
+    pub(crate) fn tear_down(mut self) -> Result<()> {
+        self.is_torn_down = true;
+        let left = self.put_away()?;
+        // Where the suite was interrupted in the middle of a command, some things could not be in order.
+        if left.is_empty() || sys::interrupted_by().is_some() {
+            return Ok(());
+        }
+        let words: Vec<_> = left.into_iter().map(|(process, words)| format!("{process} ({words})")).collect();
+        failed(format!("still running: {}", words.join(", ")))
+    }
+
+    fn put_away(&self) -> Result<Vec<(u32, String)>> {
         // What has been told to end may need a moment.
         wait_at_the_end(LAST_MOMENTS, || self.processes().is_empty());
         let left = self.processes();
@@ -122,12 +144,7 @@ impl Scratch {
         self.remove_cgroups();
         self.unmount()?;
         fs::remove_dir(&self.folder).doing(format_args!("remove {}", self.folder.display()))?;
-        // Where the suite was interrupted in the middle of a command, some things could not be in order.
-        if left.is_empty() || sys::interrupted_by().is_some() {
-            return Ok(());
-        }
-        let words: Vec<_> = left.into_iter().map(|(process, words)| format!("{process} ({words})")).collect();
-        failed(format!("still running: {}", words.join(", ")))
+        Ok(left)
     }
 
     /// Whoever runs in our folder, in a container that lies there, or with our mounts.

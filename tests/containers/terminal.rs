@@ -28,13 +28,14 @@ impl Terminal {
         let screen = Arc::new(Mutex::new(Vec::new()));
         let (mut source, target) = (end.try_clone()?, Arc::clone(&screen));
         // Ends by itself: a terminal that nobody has open any more answers with an error.
-        thread::spawn(move || {
+        let read = move || {
             let mut buffer = [0; 4096];
             while let Ok(length @ 1..) = source.read(&mut buffer) {
                 let new = buffer.get(..length).unwrap_or_default();
                 target.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(new);
             }
-        });
+        };
+        thread::Builder::new().spawn(read).doing("start a thread")?;
         Ok(Self { end, screen })
     }
 
