@@ -52,13 +52,37 @@ pub(crate) fn is_usable() -> bool {
 /// `visit` is called once for each process, parents before their children. After the first look, which is always a whole
 /// one, the looking ends when it has taken the longest time, since somebody may fork without end.
 pub(crate) fn for_each_descendant(longest: Duration, visit: &mut dyn FnMut(&Descendant)) {
+    /// What the kernel could not tell once it may tell the next time; what it never tells is not worth more.
+    const MOST_FAILURES: usize = 3;
     let start = Instant::now();
     let mut seen = Vec::new();
     let mut missed = look_once(&mut seen, &|| false, visit);
+    let mut failures = usize::from(missed.by_failure);
     let mut before = 0;
-    while (seen.len() > before || missed) && start.elapsed() < longest {
+    while (seen.len() > before || missed.by_change || missed.by_failure && failures < MOST_FAILURES)
+        && start.elapsed() < longest
+    {
         before = seen.len();
         missed = look_once(&mut seen, &|| start.elapsed() >= longest, visit);
+        failures = failures.saturating_add(missed.by_failure.into());
+    }
+}
+
+/// Why a look may have missed somebody.
+#[derive(Debug, Clone, Copy, Default)]
+struct Missed {
+    /// Somebody was listed who was gone when it was looked at: its children have come to be somebody else's.
+    by_change: bool,
+    /// Something could not be read.
+    by_failure: bool,
+}
+
+impl Missed {
+    fn note(&mut self, error: Errno) {
+        match error {
+            Errno::ENOENT | Errno::ESRCH => self.by_change = true,
+            _ => self.by_failure = true,
+        }
     }
 }
 
@@ -66,23 +90,29 @@ pub(crate) fn for_each_descendant(longest: Duration, visit: &mut dyn FnMut(&Desc
 /// something new, for its children have come to be somebody else's.
 type Sighting = (i32, u64, bool);
 
-/// One pass, until it is to be given up. Answers whether somebody was listed who was gone when it was looked at: its
-/// children may have been missed.
+/// One pass, until it is to be given up.
 ///
 /// What was seen is kept in its order. Most pids come in theirs, so that there is little to move.
-fn look_once(seen: &mut Vec<Sighting>, give_up: &dyn Fn() -> bool, visit: &mut dyn FnMut(&Descendant)) -> bool {
+fn look_once(seen: &mut Vec<Sighting>, give_up: &dyn Fn() -> bool, visit: &mut dyn FnMut(&Descendant)) -> Missed {
     let list = ChildList::new();
     let own = getpid().as_raw();
     let with_parent = |children: Vec<i32>, parent| children.into_iter().map(move |child| (child, parent));
-    let mut listed: Vec<(i32, i32)> = with_parent(list.children(own), own).collect();
-    let mut missed = false;
+    let mut missed = Missed::default();
+    let first = list.children(own).unwrap_or_else(|error| {
+        missed.note(error);
+        Vec::new()
+    });
+    let mut listed: Vec<(i32, i32)> = with_parent(first, own).collect();
     while let Some((pid, parent)) = listed.pop() {
         if give_up() {
             return missed;
         }
-        let Some((descendant, children)) = look_at(pid, parent, &list) else {
-            missed = true;
-            continue;
+        let (descendant, children) = match look_at(pid, parent, &list) {
+            Ok(found) => found,
+            Err(error) => {
+                missed.note(error);
+                continue;
+            }
         };
         let Stat { started, is_zombie, .. } = descendant.stat;
         let sighting = (pid, started, is_zombie);
@@ -101,19 +131,23 @@ fn look_once(seen: &mut Vec<Sighting>, give_up: &dyn Fn() -> bool, visit: &mut d
 
 /// The process with this pid and its children, if it still is the child that it was listed as, or has become session-init's
 /// own.
-fn look_at(pid: i32, parent: i32, list: &ChildList) -> Option<(Descendant, Vec<i32>)> {
+///
+/// # Errors
+///
+/// `ESRCH` where there is no such process any more; else why it could not be looked at.
+fn look_at(pid: i32, parent: i32, list: &ChildList) -> Result<(Descendant, Vec<i32>), Errno> {
     // The handle first: if the pid is given to another process before its stat is read, the parent is another too, and if
     // after it, the handle is that of the process that has ended.
     let handle = open_handle(pid);
     // Then the children: if it lives when its stat is read, none of them had been given to somebody else before.
-    let mut children = list.children(pid);
-    let mut stat = read_stat(pid)?;
+    let mut children = list.children(pid)?;
+    let mut stat = stat_of(pid)?;
     if stat.threads > 1 && list.is_by_parent() {
-        children = children_of_all_threads(pid);
-        stat = read_stat(pid)?;
+        children = children_of_all_threads(pid)?;
+        stat = stat_of(pid)?;
     }
     let is_descendant = stat.parent == parent || stat.parent == getpid().as_raw();
-    is_descendant.then_some((Descendant { pid: Pid::from_raw(pid), stat, handle }, children))
+    if is_descendant { Ok((Descendant { pid: Pid::from_raw(pid), stat, handle }, children)) } else { Err(Errno::ESRCH) }
 }
 
 fn open_handle(pid: i32) -> Option<OwnedFd> {
@@ -126,7 +160,11 @@ fn open_handle(pid: i32) -> Option<OwnedFd> {
 
 /// What /proc says about a process, which may be a zombie.
 pub(crate) fn read_stat(pid: i32) -> Option<Stat> {
-    Stat::parse(&files::contents(&format!("/proc/{pid}/stat")).ok()?)
+    stat_of(pid).ok()
+}
+
+fn stat_of(pid: i32) -> Result<Stat, Errno> {
+    Stat::parse(&files::contents(&format!("/proc/{pid}/stat"))?).ok_or(Errno::EIO)
 }
 
 /// Who is whose child.
@@ -158,24 +196,31 @@ impl ChildList {
     }
 
     /// The children of a process, or only those of its first thread, which has the number of the process.
-    fn children(&self, parent: i32) -> Vec<i32> {
+    fn children(&self, parent: i32) -> Result<Vec<i32>, Errno> {
         match self {
             Self::Whole(processes) => {
                 let first = processes.partition_point(|(other, _)| *other < parent);
                 let children = processes.iter().skip(first).take_while(|(other, _)| *other == parent);
-                children.map(|(_, child)| *child).collect()
+                Ok(children.map(|(_, child)| *child).collect())
             }
             Self::ByParent => children_of_thread(parent, parent),
         }
     }
 }
 
-fn children_of_all_threads(process: i32) -> Vec<i32> {
-    let threads = files::numbers(&format!("/proc/{process}/task")).unwrap_or_default();
-    threads.into_iter().flat_map(|thread| children_of_thread(process, thread)).collect()
+fn children_of_all_threads(process: i32) -> Result<Vec<i32>, Errno> {
+    let mut children = Vec::new();
+    for thread in files::numbers(&format!("/proc/{process}/task"))? {
+        match children_of_thread(process, thread) {
+            // A thread that has ended leaves its children to another one of the process.
+            Err(Errno::ENOENT | Errno::ESRCH) => {}
+            found => children.extend(found?),
+        }
+    }
+    Ok(children)
 }
 
-fn children_of_thread(process: i32, thread: i32) -> Vec<i32> {
-    let list = files::contents(&format!("/proc/{process}/task/{thread}/children")).unwrap_or_default();
-    list.split(|byte| *byte == b' ').filter_map(files::number).collect()
+fn children_of_thread(process: i32, thread: i32) -> Result<Vec<i32>, Errno> {
+    let list = files::contents(&format!("/proc/{process}/task/{thread}/children"))?;
+    Ok(list.split(|byte| *byte == b' ').filter_map(files::number).collect())
 }
