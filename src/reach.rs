@@ -219,14 +219,14 @@ impl<'log> Reach<'log> {
         for _ in 0..MOST {
             match wait::look() {
                 Seen::Child(Child { pid, state: State::Ended(ended) }) => {
-                    if pid == self.command {
+                    if pid == self.command && !self.command_reaped {
                         self.command_reaped = true;
                         command = Some(ended);
                     }
                     let _ = wait::reap(pid);
                 }
                 Seen::Child(Child { pid, .. }) => wait::note_stop(pid),
-                Seen::Nothing => return Reaped::Some(command),
+                Seen::Nothing | Seen::Failed => return Reaped::Some(command),
                 Seen::NoChildren => return Reaped::Everything(command),
             }
         }

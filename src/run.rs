@@ -127,7 +127,13 @@ enum Looked {
     Everything,
     /// Nothing happened so far.
     Some,
+    /// The kernel did not tell.
+    Nowhere,
 }
+
+/// After so long session-init looks again, without being asked to, where it could not see its children. The signal that told
+/// of an end is gone, and no other will come.
+const BLINDNESS: Duration = Duration::from_millis(5);
 
 /// A running COMMAND and what is needed to look after it.
 struct Init<'config> {
@@ -146,6 +152,7 @@ impl Init<'_> {
     fn supervise(mut self) -> Ended {
         // A child from before exec may have ended before SIGCHLD was blocked, so the first look is not one that was asked for.
         let mut news = Some(None);
+        let mut is_blind = false;
         // Each round has a look at everything, so that no flood of the one can hide the others.
         loop {
             if let Some(child) = news.take() {
@@ -155,6 +162,7 @@ impl Init<'_> {
                 {
                     return ended;
                 }
+                is_blind = looked == Looked::Nowhere;
                 news = (looked != Looked::Everything).then_some(None);
             }
             if let Some(deadline) = self.passed_deadline()
@@ -162,7 +170,11 @@ impl Init<'_> {
             {
                 return ended;
             }
-            let time_left = if news.is_some() { Some(Duration::ZERO) } else { self.time_left() };
+            let time_left = match news {
+                Some(_) if is_blind => Some(self.time_left().map_or(BLINDNESS, |left| left.min(BLINDNESS))),
+                Some(_) => Some(Duration::ZERO),
+                None => self.time_left(),
+            };
             let mut received = signals::wait(SignalSet::ALL, time_left);
             if let Some(Received { signal, origin, .. }) = received
                 && signal != Signal::CHLD
@@ -183,16 +195,20 @@ impl Init<'_> {
     /// group from being somebody else's. `child` is one that has probably ended; knowing it saves a look.
     fn look_at_children(&mut self, child: Option<Pid>) -> Looked {
         let command = self.reach.command();
-        if let Some(orphan) = child.filter(|child| *child != command) {
+        if let Some(orphan) = child.filter(|child| *child != command || self.reach.command_reaped()) {
             self.reap(orphan);
         }
         for _ in 0..MOST_REAPED_AT_ONCE {
             match wait::look() {
-                Seen::Child(Child { pid, state: State::Ended(ended) }) if pid == command => {
+                // Once reaped, the pid is that of some orphan.
+                Seen::Child(Child { pid, state: State::Ended(ended) })
+                    if pid == command && !self.reach.command_reaped() =>
+                {
                     return Looked::Event(Event::CommandEnded(ended));
                 }
                 Seen::Child(Child { pid, state: State::Ended(_) }) => self.reap(pid),
                 Seen::Child(Child { pid, .. }) => wait::note_stop(pid),
+                Seen::Failed => return Looked::Nowhere,
                 Seen::NoChildren if self.reach.command_reaped() => return Looked::Event(Event::NothingLeft),
                 Seen::Nothing | Seen::NoChildren => {
                     return self.look_at_job().map_or(Looked::Everything, Looked::Event);

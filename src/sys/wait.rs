@@ -39,6 +39,8 @@ pub(crate) enum Seen {
     Nothing,
     /// There is no child left.
     NoChildren,
+    /// Something kept the kernel from telling.
+    Failed,
 }
 
 /// Looks for a child that has ended, without reaping it.
@@ -48,7 +50,8 @@ pub(crate) fn look() -> Seen {
     match waitid(libc::P_ALL, 0, libc::WEXITED | libc::WNOWAIT | libc::WNOHANG | libc::__WALL) {
         Ok(Some(child)) => Seen::Child(child),
         Err(Errno::ECHILD) => Seen::NoChildren,
-        Ok(None) | Err(_) => Seen::Nothing,
+        Ok(None) => Seen::Nothing,
+        Err(_) => Seen::Failed,
     }
 }
 
