@@ -86,6 +86,9 @@ pub enum ValueError {
 /// What goes wrong between a good command line and a running COMMAND.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// A signal could not be kept waiting, or COMMAND could not be given the mask that is its due.
+    #[error("cannot set the signal mask: {}", .0.desc())]
+    Mask(Errno),
     /// SIGCHLD, which tells about ended children, is ignored and stays so.
     #[error("cannot set the disposition of SIGCHLD: {}", .0.desc())]
     Disposition(Errno),
@@ -119,7 +122,7 @@ impl StartError {
     #[must_use]
     pub fn status(&self) -> u8 {
         match self {
-            Self::Disposition(_) | Self::Clone(_) => status::USAGE,
+            Self::Mask(_) | Self::Disposition(_) | Self::Clone(_) => status::USAGE,
             Self::NotFound { .. } => status::NOT_FOUND,
             Self::NotRunnable { .. } | Self::NoInterpreter { .. } => status::NOT_RUNNABLE,
         }

@@ -8,11 +8,13 @@ use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::unistd::{Pid, chdir, getpid};
 
 use crate::cli::docs;
 use crate::cli::explain::{self, Surroundings};
 use crate::cli::parse::{Config, Invocation, parse};
+use crate::error::StartError;
 use crate::exit::{Ended, Remap, status};
 use crate::job::Job;
 use crate::log::Log;
@@ -26,9 +28,9 @@ use crate::sys::wait::{Child, Seen, State};
 use crate::sys::{descriptors, kill, procfs, signals, wait};
 
 /// The program. Takes its arguments, its name first, and the signal mask that was in force before all signals were
-/// blocked; answers with the exit status.
+/// blocked, or why they are not; answers with the exit status.
 #[must_use]
-pub fn run(arguments: Vec<OsString>, mask: SignalSet) -> u8 {
+pub fn run(arguments: Vec<OsString>, mask: Result<SignalSet, Errno>) -> u8 {
     let mut log = Log::new(&arguments);
     match parse(arguments.into_iter().skip(1), |name| var_os(name)) {
         Ok(Invocation::Run(config)) => {
@@ -36,11 +38,11 @@ pub fn run(arguments: Vec<OsString>, mask: SignalSet) -> u8 {
             run_command(&config, mask, &log)
         }
         Ok(Invocation::Print(page)) => {
-            signals::restore_mask(mask);
+            let_signals_through(mask);
             print(&docs::page(page), &log)
         }
         Ok(Invocation::Explain(config, sources)) => {
-            signals::restore_mask(mask);
+            let_signals_through(mask);
             let pid = getpid().as_raw();
             let (terminal, is_job) = prospects(&config, pid == 1);
             let surroundings = Surroundings { pid, terminal, is_job };
@@ -51,6 +53,11 @@ pub fn run(arguments: Vec<OsString>, mask: SignalSet) -> u8 {
             status::USAGE
         }
     }
+}
+
+/// Lets signals do what they did before, where nothing is run.
+fn let_signals_through(mask: Result<SignalSet, Errno>) {
+    let _ = mask.and_then(signals::restore_mask);
 }
 
 /// Whether stdout is a terminal whose user has nothing against colours and bold face (no-color.org).
@@ -68,11 +75,12 @@ fn print(text: &str, log: &Log) -> u8 {
     }
 }
 
-fn run_command(config: &Config, mask: SignalSet, log: &Log) -> u8 {
+fn run_command(config: &Config, mask: Result<SignalSet, Errno>, log: &Log) -> u8 {
     let is_pid_1 = getpid().as_raw() == 1;
     // Whoever ran this program in its own place may have left it children.
     let is_first = wait::look() == Seen::NoChildren;
-    let started = match start(config, is_pid_1, mask, log) {
+    let started = mask.map_err(StartError::Mask).and_then(|mask| start(config, is_pid_1, mask, log));
+    let started = match started {
         Ok(started) => started,
         Err(error) => {
             log.say(format_args!("{error}"));

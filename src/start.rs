@@ -19,7 +19,7 @@ use crate::lookup;
 use crate::signal::Signal;
 use crate::supervisor::Mode;
 use crate::sys::signals::{Disposition, SignalSet};
-use crate::sys::spawn::{Place, Setup, SpawnError, spawn};
+use crate::sys::spawn::{Place, Setup, SpawnError, Spawned, spawn};
 use crate::sys::terminal::{self, GivenUp, Terminal};
 use crate::sys::{files, process, signals};
 
@@ -65,7 +65,16 @@ pub(crate) fn start(config: &Config, is_pid_1: bool, mask: SignalSet, log: &Log)
         files.drain(..first);
     }
     let arguments: Vec<CString> = config.command.iter().map(|argument| lookup::c_string(argument.as_bytes())).collect();
-    let command = spawn_or_interpret(&files, &arguments, &setup).map_err(|error| explain(name, &files, error))?;
+    let Spawned { pid: command, placed } =
+        spawn_or_interpret(&files, &arguments, &setup).map_err(|error| explain(name, &files, error))?;
+    // Without a group of its own COMMAND can be reached through its process alone, as it is under `-c`.
+    let (mode, claim) = match placed {
+        Ok(()) => (mode, claim),
+        Err(error) => {
+            log.explain(format_args!("COMMAND stays in this session and process group: {}", error.desc()));
+            (Mode::SingleChild, None)
+        }
+    };
     log.explain(format_args!(
         "started {} as pid {command} in {}",
         name.display(),
@@ -128,7 +137,7 @@ fn give_up_terminal(log: &Log) -> Option<Terminal> {
 
 /// Spawns COMMAND; a file that is executable and of no known format is taken for a script without a `#!` line, as a
 /// shell takes it. Not so a program for another kind of machine, of which the shell could only say that its syntax is wrong.
-fn spawn_or_interpret(files: &[CString], arguments: &[CString], setup: &Setup<'_>) -> Result<Pid, SpawnError> {
+fn spawn_or_interpret(files: &[CString], arguments: &[CString], setup: &Setup<'_>) -> Result<Spawned, SpawnError> {
     let result = spawn(files, arguments, setup);
     match result {
         Err(SpawnError::Exec { error: Errno::ENOEXEC, file }) => {
@@ -155,6 +164,7 @@ fn explain(name: &OsStr, files: &[CString], error: SpawnError) -> StartError {
     let exists = || !name.is_empty() && files.iter().any(|file| access(file.as_c_str(), AccessFlags::F_OK).is_ok());
     match error {
         SpawnError::Clone(error) => StartError::Clone(error),
+        SpawnError::Mask(error) => StartError::Mask(error),
         // The same error where the file is missing and where the program is that its first line or its header names.
         SpawnError::Exec { error: Errno::ENOENT, .. } => {
             if exists() {

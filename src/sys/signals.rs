@@ -25,27 +25,41 @@ impl SignalSet {
     }
 }
 
-/// Blocks every signal and returns the mask that was in force. (`rt_sigprocmask` fails for wrong arguments alone.)
-#[must_use]
-pub fn block_all() -> SignalSet {
+/// Blocks every signal and returns the mask that was in force.
+///
+/// # Errors
+///
+/// Those of a seccomp profile that denies the call; by itself it fails for wrong arguments alone.
+pub fn block_all() -> Result<SignalSet, Errno> {
     let mut old = SignalSet(0);
-    set_mask(libc::SIG_BLOCK, SignalSet::ALL, Some(&mut old));
-    old
+    set_mask(libc::SIG_BLOCK, SignalSet::ALL, Some(&mut old))?;
+    Ok(old)
 }
 
 /// Lets `mask` be the signals that are blocked.
-pub(crate) fn restore_mask(mask: SignalSet) {
-    set_mask(libc::SIG_SETMASK, mask, None);
+///
+/// # Errors
+///
+/// As for [`block_all`].
+pub(crate) fn restore_mask(mask: SignalSet) -> Result<(), Errno> {
+    set_mask(libc::SIG_SETMASK, mask, None)
 }
 
 /// Lets these signals through to their dispositions.
 pub(crate) fn unblock(signals: SignalSet) {
-    set_mask(libc::SIG_UNBLOCK, signals, None);
+    let _ = set_mask(libc::SIG_UNBLOCK, signals, None);
 }
 
 /// Keeps these signals on the queue.
 pub(crate) fn block(signals: SignalSet) {
-    set_mask(libc::SIG_BLOCK, signals, None);
+    // To be left with a signal that is let through is to be ended by the next one. Whatever kept the call from working once
+    // need not do so for ever.
+    const MOST_ATTEMPTS: usize = 100;
+    for _ in 0..MOST_ATTEMPTS {
+        if set_mask(libc::SIG_BLOCK, signals, None).is_ok() {
+            return;
+        }
+    }
 }
 
 /// Whether this signal is on the queue.
@@ -56,10 +70,11 @@ pub(crate) fn is_pending(signal: Signal) -> bool {
     check(result).is_ok() && pending & SignalSet::of(&[signal]).0 != 0
 }
 
-fn set_mask(how: libc::c_int, set: SignalSet, old: Option<&mut SignalSet>) {
+fn set_mask(how: libc::c_int, set: SignalSet, old: Option<&mut SignalSet>) -> Result<(), Errno> {
     let old = old.map_or(ptr::null_mut(), |old| &raw mut old.0);
     // SAFETY: both pointers are to 64 bits, the size that the last argument names, or null.
-    let _ = unsafe { libc::syscall(libc::SYS_rt_sigprocmask, how, &raw const set.0, old, size_of::<u64>()) };
+    let result = unsafe { libc::syscall(libc::SYS_rt_sigprocmask, how, &raw const set.0, old, size_of::<u64>()) };
+    check(result).map(drop)
 }
 
 /// A signal taken off the queue.

@@ -44,9 +44,19 @@ pub(crate) enum Place<'terminal> {
 pub(crate) enum SpawnError {
     /// There could be no child.
     Clone(Errno),
+    /// COMMAND could not be given its signal mask, and would never have got any signal.
+    Mask(Errno),
     /// None of the files could be executed. This is the error that says most: that of the first file that was found, else
     /// that of the last one.
     Exec { error: Errno, file: usize },
+}
+
+/// A COMMAND that was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Spawned {
+    pub(crate) pid: Pid,
+    /// Whether it is in the place that was meant for it, or why it has stayed in session-init's own.
+    pub(crate) placed: Result<(), Errno>,
 }
 
 /// Starts the first of `files` that can be executed, with these arguments and session-init's own environment.
@@ -57,14 +67,18 @@ pub(crate) enum SpawnError {
 /// # Errors
 ///
 /// [`SpawnError`], when no child is left behind.
-pub(crate) fn spawn(files: &[CString], arguments: &[CString], setup: &Setup<'_>) -> Result<Pid, SpawnError> {
+pub(crate) fn spawn(files: &[CString], arguments: &[CString], setup: &Setup<'_>) -> Result<Spawned, SpawnError> {
     let arguments: Vec<*const c_char> =
         arguments.iter().map(|argument| argument.as_ptr()).chain([ptr::null()]).collect();
     let mut environment = Environment::new();
-    let mut failure = None;
+    let (mut failure, mut placed) = (None, Ok(()));
     let child = in_vforked_child(&mut || {
-        prepare(setup);
-        failure = Some(exec_first(files, &arguments, environment.of_this_process()));
+        placed = prepare(setup);
+        // The last thing before exec, so that no signal can end or pass COMMAND half-way.
+        failure = Some(match signals::restore_mask(setup.mask) {
+            Ok(()) => exec_first(files, &arguments, environment.of_this_process()),
+            Err(error) => SpawnError::Mask(error),
+        });
         match &setup.place {
             Place::Session(Some(terminal)) => terminal.release(),
             Place::Group(Some(terminal)) => {
@@ -76,7 +90,7 @@ pub(crate) fn spawn(files: &[CString], arguments: &[CString], setup: &Setup<'_>)
     })
     .map_err(SpawnError::Clone)?;
     match failure {
-        None => Ok(child),
+        None => Ok(Spawned { pid: child, placed }),
         Some(failure) => {
             wait::reap_when_ended(child);
             Err(failure)
@@ -84,19 +98,20 @@ pub(crate) fn spawn(files: &[CString], arguments: &[CString], setup: &Setup<'_>)
     }
 }
 
-/// In the child: everything that COMMAND is to find, up to the signal mask. None of it can fail in a way that would
-/// make it better not to start COMMAND.
-fn prepare(setup: &Setup<'_>) {
+/// In the child: everything that COMMAND is to find but the signal mask. None of it can fail in a way that would make it
+/// better not to start COMMAND. The answer is whether COMMAND is in its place.
+fn prepare(setup: &Setup<'_>) -> Result<(), Errno> {
+    let mut placed = Ok(());
     match &setup.place {
         Place::Session(terminal) => {
-            let _ = setsid();
+            placed = setsid().map(drop);
             if let Some(terminal) = terminal {
                 let _ = terminal.acquire();
             }
         }
         Place::Group(terminal) => {
             let own_group = getpid();
-            let _ = setpgid(own_group, own_group);
+            placed = setpgid(own_group, own_group);
             if let Some(terminal) = terminal {
                 let _ = terminal.set_foreground(own_group);
             }
@@ -106,7 +121,7 @@ fn prepare(setup: &Setup<'_>) {
     if setup.child_disposition == Disposition::Ignore {
         let _ = signals::set_disposition(Signal::CHLD, Disposition::Ignore);
     }
-    signals::restore_mask(setup.mask);
+    placed
 }
 
 /// In the child: tries each file as execvp(3) does. Returns only if none could be executed.
