@@ -56,77 +56,57 @@ pub(crate) fn for_each_descendant(longest: Duration, visit: &mut dyn FnMut(&Desc
     const MOST_FAILURES: usize = 3;
     let start = Instant::now();
     let mut seen = Vec::new();
-    let mut missed = look_once(&mut seen, &|| false, visit);
-    let mut failures = usize::from(missed.by_failure);
+    let mut failed = look_once(&mut seen, &|| false, visit);
+    let mut failures = usize::from(failed);
     let mut before = 0;
-    while (seen.len() > before || missed.by_change || missed.by_failure && failures < MOST_FAILURES)
-        && start.elapsed() < longest
-    {
+    while (seen.len() > before || failed && failures < MOST_FAILURES) && start.elapsed() < longest {
         before = seen.len();
-        missed = look_once(&mut seen, &|| start.elapsed() >= longest, visit);
-        failures = failures.saturating_add(missed.by_failure.into());
+        failed = look_once(&mut seen, &|| start.elapsed() >= longest, visit);
+        failures = failures.saturating_add(failed.into());
     }
 }
 
-/// Why a look may have missed somebody.
-#[derive(Debug, Clone, Copy, Default)]
-struct Missed {
-    /// Somebody was listed who was gone when it was looked at: its children have come to be somebody else's.
-    by_change: bool,
-    /// Something could not be read.
-    by_failure: bool,
-}
-
-impl Missed {
-    fn note(&mut self, error: Errno) {
-        match error {
-            Errno::ENOENT | Errno::ESRCH => self.by_change = true,
-            _ => self.by_failure = true,
-        }
-    }
-}
-
-/// A process as it was seen: its pid, when it started, and whether it had ended. One that has ended since the last look is
-/// something new, for its children have come to be somebody else's.
+/// A process as it was seen: its pid, when it started (0 where it was gone by then), and whether it had ended. One that has
+/// ended since the last look is something new, for its children have come to be somebody else's.
 type Sighting = (i32, u64, bool);
 
-/// One pass, until it is to be given up.
-///
-/// What was seen is kept in its order. Most pids come in theirs, so that there is little to move.
-fn look_once(seen: &mut Vec<Sighting>, give_up: &dyn Fn() -> bool, visit: &mut dyn FnMut(&Descendant)) -> Missed {
+/// Adds what is new, in its order. Most pids come in theirs, so that there is little to move.
+fn is_new(seen: &mut Vec<Sighting>, sighting: Sighting) -> bool {
+    let place = seen.binary_search(&sighting);
+    if let Err(place) = place {
+        seen.insert(place, sighting);
+    }
+    place.is_err()
+}
+
+/// One pass, until it is to be given up. Answers whether something could not be read, so that somebody may have been missed.
+fn look_once(seen: &mut Vec<Sighting>, give_up: &dyn Fn() -> bool, visit: &mut dyn FnMut(&Descendant)) -> bool {
     let list = ChildList::new();
     let own = getpid().as_raw();
     let with_parent = |children: Vec<i32>, parent| children.into_iter().map(move |child| (child, parent));
-    let mut missed = Missed::default();
-    let first = list.children(own).unwrap_or_else(|error| {
-        missed.note(error);
-        Vec::new()
-    });
-    let mut listed: Vec<(i32, i32)> = with_parent(first, own).collect();
+    let Ok(children) = list.children(own) else { return true };
+    let mut listed: Vec<(i32, i32)> = with_parent(children, own).collect();
+    let mut failed = false;
     while let Some((pid, parent)) = listed.pop() {
         if give_up() {
-            return missed;
+            return failed;
         }
-        let (descendant, children) = match look_at(pid, parent, &list) {
-            Ok(found) => found,
-            Err(error) => {
-                missed.note(error);
-                continue;
+        match look_at(pid, parent, &list) {
+            Ok((descendant, children)) => {
+                let Stat { started, is_zombie, .. } = descendant.stat;
+                if is_new(seen, (pid, started, is_zombie)) && !is_zombie {
+                    visit(&descendant);
+                }
+                if !is_zombie {
+                    listed.extend(with_parent(children, pid));
+                }
             }
-        };
-        let Stat { started, is_zombie, .. } = descendant.stat;
-        let sighting = (pid, started, is_zombie);
-        if let Err(place) = seen.binary_search(&sighting) {
-            seen.insert(place, sighting);
-            if !is_zombie {
-                visit(&descendant);
-            }
-        }
-        if !is_zombie {
-            listed.extend(with_parent(children, pid));
+            // Where /proc hides other users' processes (`hidepid`), such a one never shows; it is new only once.
+            Err(Errno::ENOENT | Errno::ESRCH) => drop(is_new(seen, (pid, 0, true))),
+            Err(_) => failed = true,
         }
     }
-    missed
+    failed
 }
 
 /// The process with this pid and its children, if it still is the child that it was listed as, or has become session-init's
