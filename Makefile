@@ -26,7 +26,7 @@ PROGRAMS = nginx supervisor monit redis-server gunicorn
 # `make bench BENCH=--short` takes some seconds and leaves the figures in tests/bench as they are.
 BENCH ?=
 
-.PHONY: all run test test-suite test-containers check docs bench static install uninstall clean help
+.PHONY: all run test test-suite test-containers check docs bench static dist install uninstall clean help
 
 all: ## build target/release/session-init
 	$(CARGO) build --release
@@ -66,6 +66,9 @@ bench: static ## measure session-init beside Debian's inits, as root
 static: ## build target/static/session-init, which needs no libc
 	.ci/static
 
+dist: ## build target/dist: programs, packages and images for x86_64 and aarch64
+	.ci/dist
+
 # No prerequisites: what is there is taken as it is, so that `sudo make install` after `make` needs no Cargo.
 $(CARGO_TARGET_DIR)/release/session-init:
 	$(CARGO) build --release
@@ -87,7 +90,7 @@ uninstall: ## remove what install has put there
 
 clean: ## remove everything built
 	$(CARGO) clean
-	rm -rf target/static target/static-build
+	rm -rf target/static target/static-build target/dist
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
