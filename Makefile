@@ -23,10 +23,13 @@ ARGS ?= -v --rewrite 15:3 -- sh -c 'trap "echo got QUIT; exit 0" QUIT; (sleep 1;
 ENGINES = busybox-static runc crun podman docker.io containerd docker-compose python3-venv
 PROGRAMS = nginx supervisor monit redis-server gunicorn
 
+# What `make test-dist` uses besides.
+CHECKERS = lintian qemu-user-static
+
 # `make bench BENCH=--short` takes some seconds and leaves the figures in tests/bench as they are.
 BENCH ?=
 
-.PHONY: all run test test-suite test-containers check docs bench static dist install uninstall clean help
+.PHONY: all run test test-suite test-containers test-dist check docs bench static dist install uninstall clean help
 
 all: ## build target/release/session-init
 	$(CARGO) build --release
@@ -50,10 +53,14 @@ test-containers: static ## run session-init in container engines, above real pro
 	.ci/packages $(ENGINES) $(PROGRAMS)
 	$(CARGO) test --test containers
 
+test-dist: dist ## install what dist has built as its users would, run it as PID 1, and remove it again
+	.ci/packages $(ENGINES) $(CHECKERS)
+	$(CARGO) test --test dist
+
 check: ## check format, lints and documentation
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
-	$(CARGO) clippy --test containers -- -D warnings
+	$(CARGO) clippy --test containers --test dist -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --document-private-items
 
 docs: ## write the man page, the completions and the README's list of options

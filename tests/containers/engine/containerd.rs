@@ -50,7 +50,8 @@ impl<'suite> Containerd<'suite> {
         Ok(containerd)
     }
 
-    fn command(&self, words: &[&str]) -> Command {
+    /// A command of ctr.
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = self.scratch.command("ctr");
         command.arg("--address").arg(self.folder.join("socket")).args(words);
         command
