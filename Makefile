@@ -29,7 +29,8 @@ CHECKERS = lintian qemu-user-static
 # `make bench BENCH=--short` takes some seconds and leaves the figures in tests/bench as they are.
 BENCH ?=
 
-.PHONY: all run test test-suite test-containers test-dist check docs bench static dist install uninstall clean help
+.PHONY: all run test test-suite test-containers test-dist torture fuzz mutants deny check docs bench static dist install \
+	uninstall clean help
 
 all: ## build target/release/session-init
 	$(CARGO) build --release
@@ -43,6 +44,7 @@ test: ## run every test; as root on Debian, first install what they use
 	$(CARGO) test --lib --examples
 	$(CARGO) test --doc
 	$(CARGO) test --test docs
+	$(CARGO) test --test torture
 	$(CARGO) test --test suite
 
 test-suite: ## run the suite alone, against SESSION_INIT_BIN where that is set
@@ -57,10 +59,24 @@ test-dist: dist ## install what dist has built as its users would, run it as PID
 	.ci/packages $(ENGINES) $(CHECKERS)
 	$(CARGO) test --test dist
 
+# As it ships: SESSION_INIT_BIN says otherwise. STORM=faults runs that one alone, `--table` prints rows for the README.
+torture: ## run every storm at full length (hours), or STORM='NAME...' alone
+	.ci/packages
+	$(CARGO) test --release --test torture -- --long $(STORM)
+
+fuzz: ## run every fuzz target 10 million times, or RUNS=...
+	tests/fuzz/run
+
+mutants: ## change the pure code in every way that cargo-mutants knows, and see whether the tests notice
+	$(CARGO) mutants --config .config/mutants.toml -- --lib
+
+deny: ## check licences, bans and sources of what is linked, with cargo-deny
+	$(CARGO) deny --config .config/deny.toml check bans licenses sources
+
 check: ## check format, lints and documentation
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
-	$(CARGO) clippy --test containers --test dist -- -D warnings
+	$(CARGO) clippy --test containers --test dist --test torture -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --document-private-items
 
 docs: ## write the man page, the completions and the README's list of options
