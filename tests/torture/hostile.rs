@@ -3,9 +3,10 @@
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::time::Instant;
 
 use crate::report::{Item, Length};
-use crate::roles::{SUBJECTS_STATUS, WORD, number, say};
+use crate::roles::{MOST_HARM, SUBJECTS_STATUS, WORD, number, say};
 use crate::support::signal::{Signal, SignalSet, TERM, USR1};
 use crate::support::sys::{self, Fork, WaitStatus};
 use crate::support::{Init, scratch};
@@ -66,9 +67,8 @@ fn leave_deaf_daemon() {
     if let Ok(Fork::Child) = sys::fork() {
         let _ = sys::set_session();
         say(format_args!("daemon {}", sys::pid()));
-        loop {
-            let _ = sys::take_signal(SignalSet::ALL, None);
-        }
+        let _ = sys::take_signal(SignalSet::default(), Some(MOST_HARM));
+        sys::exit_now(0);
     }
 }
 
@@ -114,11 +114,13 @@ fn traced_orphans(count: i32) {
 fn runaway() {
     if let Ok(Fork::Child) = sys::fork() {
         let _ = sys::set_session();
-        loop {
+        let start = Instant::now();
+        while start.elapsed() < MOST_HARM {
             if let Ok(Fork::Parent(_)) = sys::fork() {
-                sys::exit_now(0);
+                break;
             }
         }
+        sys::exit_now(0);
     }
     say(format_args!("ready {}", sys::pid()));
     while sys::take_signal(SignalSet::ALL, None).is_none_or(|taken| taken != TERM) {}
@@ -181,8 +183,9 @@ fn attacks(item: &mut Item, length: Length) {
         replaced(init.clone());
         full_stderr(init);
     }
-    // Even root has no power over a PID 1 that handles nothing by default: all but KILL and STOP come back.
-    ends_well(item, "signals below PID 1", Init::new().as_pid_1(), &["sends-everything"], "allowed 128 end");
+    // Even root has no power over a PID 1 that leaves nothing to the kernel: all but KILL and STOP come back.
+    let unstopped = Init::new().as_pid_1().rewrite("TSTP:TSTP,TTIN:TTIN,TTOU:TTOU");
+    ends_well(item, "signals below PID 1", unstopped, &["sends-everything"], "allowed 128 end");
     ends_well(item, "/proc unmounted", Init::new().as_pid_1().option(grace), &["unmounts-proc"], "daemon");
     ends_well(item, "no descriptor left", Init::new().as_pid_1().option(grace), &["starves-its-init"], "daemon");
 }

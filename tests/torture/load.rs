@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::report::{Item, Length};
-use crate::roles::{number, say};
+use crate::roles::{MOST_HARM, number, say};
 use crate::support::signal::{CONT, KILL, STOP, Signal, SignalSet, TERM, rt};
 use crate::support::sys::{self, Fork};
 use crate::support::time::{holds_in_time, with_deadline};
@@ -114,11 +114,12 @@ fn bomb(user: i32, limit: i32) {
     if user > 0 {
         sys::set_user(user.unsigned_abs()).expect("only root may become another user");
     }
-    let first = sys::pid();
-    loop {
+    let (first, start) = (sys::pid(), Instant::now());
+    while start.elapsed() < MOST_HARM {
         if sys::fork().is_err() {
-            // There are as many as there may be. One that ends makes room for another, as bombs do.
-            thread::yield_now();
+            // There are as many as there may be. One that ends makes room for another, as bombs do; a machine that does
+            // nothing else any more would show nothing else either.
+            thread::sleep(Duration::from_millis(2));
             if sys::pid() % 16 == 0 && sys::pid() != first {
                 sys::exit_now(0);
             }
@@ -290,7 +291,7 @@ pub(crate) fn fork_bombs(length: Length, item: &mut Item) {
     if !sys::is_root() {
         return item.skip("needs root, to be another user");
     }
-    let (limit, times) = length.of((100, 1), (300, 20));
+    let (limit, times) = length.of((60, 1), (300, 5));
     let mut most = 0;
     let mut bombs = 0;
     let options = "--kill-after=100ms --";

@@ -24,6 +24,7 @@ mod model;
 mod ptrace;
 mod races;
 mod report;
+mod rivals;
 mod roles;
 #[allow(
     dead_code,
@@ -55,6 +56,7 @@ const STORMS: &[Storm] = &[
     ("trees", "thousands of live descendants", load::thousands_torn_down),
     ("bombs", "fork bombs", load::fork_bombs),
     ("model", "the supervisor against a reference model", model::run),
+    ("rivals", "the same over dumb-init, tini and catatonit", rivals::run),
     ("hostile", "a hostile COMMAND", hostile::run),
 ];
 

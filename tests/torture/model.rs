@@ -78,6 +78,11 @@ fn answer(settings: &Settings, past: &[Event], now: Event) -> Vec<Action> {
     }
 }
 
+/// Whether COMMAND is asked to end by this signal, under one name or the other.
+fn asks_to_end(settings: &Settings, signal: Signal) -> bool {
+    matches!(settings.table.route(signal), Route::Forward(becomes, _) if asks(signal) || asks(becomes))
+}
+
 fn to_signal(settings: &Settings, past: &[Event], signal: Signal, origin: Origin) -> Vec<Action> {
     let mut actions = Vec::new();
     let Route::Forward(becomes, _) = settings.table.route(signal) else { return actions };
@@ -92,17 +97,17 @@ fn to_signal(settings: &Settings, past: &[Event], signal: Signal, origin: Origin
         if runs && (wakes(signal) || wakes(sent)) && !stops(sent) {
             actions.push(Action::ContinueIfStopped(target));
         }
-        let asked_before = (0..past.len()).any(|index| match past[index] {
-            Event::Signal(earlier, origin) => self::sent(settings, &past[..index], earlier, origin)
-                .is_some_and(|(became, _)| asks(earlier) || asks(became)),
-            _ => false,
-        });
-        if let Some(period) = settings.kill_after
-            && (asks(signal) || asks(sent))
-            && !asked_before
-        {
-            actions.push(Action::Arm(Deadline::KillAfter, period));
-        }
+    }
+    // A key of the terminal asks COMMAND to end as well as a signal that is sent on.
+    let asked_before = (0..past.len()).any(|index| match (past[index], fate(settings, &past[..index])) {
+        (Event::Signal(earlier, _), Fate::Runs | Fate::HasLeft(_)) => asks_to_end(settings, earlier),
+        _ => false,
+    });
+    if let Some(period) = settings.kill_after
+        && asks_to_end(settings, signal)
+        && !asked_before
+    {
+        actions.push(Action::Arm(Deadline::KillAfter, period));
     }
     if [20, 21, 22].contains(&number(signal)) && !settings.is_pid_1 {
         let by_keys = origin == Origin::Kernel;

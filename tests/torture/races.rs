@@ -231,7 +231,7 @@ pub(crate) fn at_each_step(length: Length, item: &mut Item) {
         for wrong in wrong {
             item.fail(format!("{}, undisturbed: {wrong}", race.name));
         }
-        let step = length.of(places / 12 + 1, 1);
+        let step = length.of(places / 6 + 1, 1);
         // Others in each race.
         work.extend((index % step..places).step_by(step).map(|place| (index, place)));
     }
@@ -263,7 +263,7 @@ impl Random {
 }
 
 /// Lets the time pass, by the microsecond.
-fn pass(time: Duration) {
+pub(crate) fn pass(time: Duration) {
     let start = Instant::now();
     while start.elapsed() < time {
         std::hint::spin_loop();
@@ -326,7 +326,7 @@ const CHANCES: &[Chance] = &[
 pub(crate) fn at_random(length: Length, item: &mut Item) {
     let given: Option<u64> = std::env::var("TORTURE_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = given.unwrap_or_else(|| std::process::id().into()) | 1;
-    let count = length.of(200, 10_000);
+    let count = length.of(50, 10_000);
     let early = AtomicU64::new(0);
     for chance in CHANCES {
         let work: Vec<u64> =

@@ -76,7 +76,7 @@ pub(crate) fn in_parallel<W: Sync>(
     item: &mut Item,
     does: impl Fn(&W) -> (usize, Vec<String>) + Sync,
 ) -> usize {
-    let jobs = thread::available_parallelism().map_or(2, usize::from) * 3;
+    let jobs = thread::available_parallelism().map_or(2, usize::from) * 2;
     let (next, sum, failures) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..jobs {
