@@ -116,6 +116,12 @@ mod tests {
     }
 
     #[test]
+    fn an_end_is_told_in_words() {
+        assert_eq!(Ended::Exited(7).to_string(), "exited with status 7");
+        assert_eq!(Ended::Signaled(Signal::TERM).to_string(), "was ended by TERM");
+    }
+
+    #[test]
     fn death_by_a_signal_is_128_and_its_number() {
         assert_eq!(Ended::Exited(7).status(), 7);
         assert_eq!(Ended::Signaled(Signal::TERM).status(), 143);
