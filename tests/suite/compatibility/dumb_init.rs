@@ -381,6 +381,10 @@ fn job_control_signals_can_be_rewritten(init: Init) {
 
 fn a_job_control_signal_that_is_dropped_does_nothing(init: Init) {
     let run = init.rewrite("20:0").role(["listen"]).wait_for("ready").send(TSTP);
+    // Of two signals that wait the lower number comes first: TERM would end it before it saw TSTP.
+    let run = run.wait_until("has taken TSTP", |run| {
+        process::signal_sets(run.pid()).is_some_and(|sets| !sets.pending.contains(TSTP))
+    });
     let ended = run.send(TERM).wait_for("got TERM").expect_exit(0);
     assert!(!ended.stdout.contains("got TSTP"), "{}", ended.stdout);
 }
