@@ -1,4 +1,4 @@
-"""A wheel for each machine, for every Python: it puts the program on PATH, and its man page and completions beside it."""
+"""A wheel for each machine and every Python: it puts the program on PATH, its man page and completions beside it."""
 
 import base64
 import hashlib

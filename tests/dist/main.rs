@@ -5,8 +5,8 @@
 //! ```
 //!
 //! runs the cases that hold one of the words, or all of them, and prints one line each. A file for another machine than
-//! this one runs in an emulator. What comes from the network (the checkers of foreign formats) is skipped where there is
-//! none. Everything lies in one temporary folder, in a mount namespace of its own, and is removed in the end.
+//! this one runs in an emulator. What comes from the network (the checkers of foreign formats) is skipped where there
+//! is none. Everything lies in one temporary folder, in a mount namespace of its own, and is removed in the end.
 
 #[path = "../containers/engine/mod.rs"]
 #[allow(dead_code, reason = "what the container suite alone uses")]
