@@ -12,6 +12,7 @@ use crate::exit::status;
 use crate::period::PeriodError;
 use crate::route::{RuleError, Target, TargetError};
 use crate::signal::SignalError;
+use crate::sys::describe;
 
 /// A wrong command line or environment.
 #[derive(Debug, thiserror::Error)]
@@ -55,9 +56,9 @@ pub enum UsageError {
     /// One waits for what is left to end by itself, the other asks it to.
     #[error("--grace contradicts --linger: one asks what is left to end, the other waits until it does by itself")]
     GraceAndLinger,
-    /// The parser of the command line found something else.
-    #[error(transparent)]
-    Other(#[from] lexopt::Error),
+    /// lexopt does not know what to do with a word, though every value has been asked for.
+    #[error("the command line cannot be read")]
+    Unreadable,
 }
 
 /// A wrong value.
@@ -90,19 +91,19 @@ pub enum StartError {
     #[error("cannot set the signal mask: {}", .0.desc())]
     Mask(Errno),
     /// SIGCHLD, which tells about ended children, is ignored and stays so.
-    #[error("cannot set the disposition of SIGCHLD: {}", .0.desc())]
+    #[error("cannot set the disposition of SIGCHLD: {}", describe(*.0))]
     Disposition(Errno),
     /// There could be no child process.
-    #[error("cannot start a process: {}", .0.desc())]
+    #[error("cannot start a process: {}", describe(*.0))]
     Clone(Errno),
     /// COMMAND was not found.
-    #[error("{command}: {}", Errno::ENOENT.desc())]
+    #[error("{command}: {}", describe(Errno::ENOENT))]
     NotFound {
         /// COMMAND as it was given.
         command: String,
     },
     /// COMMAND was found and cannot be run.
-    #[error("{command}: {}", .error.desc())]
+    #[error("{command}: {}", describe(*.error))]
     NotRunnable {
         /// COMMAND as it was given.
         command: String,
@@ -110,7 +111,7 @@ pub enum StartError {
         error: Errno,
     },
     /// COMMAND was found, but not the program that is to run it.
-    #[error("{command}: the interpreter or loader that it names: {}", Errno::ENOENT.desc())]
+    #[error("{command}: the interpreter or loader that it names: {}", describe(Errno::ENOENT))]
     NoInterpreter {
         /// COMMAND as it was given.
         command: String,

@@ -58,7 +58,19 @@ impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Zero => f.write_str("0s"),
-            Self::Finite(duration) => write!(f, "{duration:?}"),
+            Self::Finite(duration) => {
+                let (seconds, mut fraction, mut digits) = (duration.as_secs(), duration.subsec_nanos(), 9_usize);
+                match fraction {
+                    0 => return write!(f, "{seconds}s"),
+                    _ if seconds == 0 && fraction % 1_000_000 == 0 => return write!(f, "{}ms", fraction / 1_000_000),
+                    _ => {}
+                }
+                while fraction % 10 == 0 {
+                    fraction /= 10;
+                    digits = digits.saturating_sub(1);
+                }
+                write!(f, "{seconds}.{fraction:0digits$}s")
+            }
             Self::Infinite => f.write_str("infinity"),
         }
     }
@@ -131,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_duration_is_printed_as_it_is_written() {
-        for word in ["0s", "5s", "500ms", "1.5s", "infinity"] {
+        for word in ["0s", "5s", "500ms", "1.5s", "61.000000001s", "0.01025s", "infinity"] {
             assert_eq!(Period::parse(word).map(|period| period.to_string()), Ok(word.to_owned()));
         }
     }

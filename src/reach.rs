@@ -2,7 +2,6 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -16,7 +15,7 @@ use crate::signal::Signal;
 use crate::supervisor::Mode;
 use crate::sys::signals::SignalSet;
 use crate::sys::wait::{Child, Seen, State};
-use crate::sys::{kill, procfs, signals, wait};
+use crate::sys::{describe, kill, procfs, signals, wait};
 
 /// How long killed processes may take to end; the kernel cannot end one that waits for a dead disk or network.
 const KILLING: Duration = Duration::from_secs(2);
@@ -108,7 +107,7 @@ impl<'log> Reach<'log> {
             Err(error) => {
                 if !self.denied.contains(&target) {
                     self.denied.push(target);
-                    self.log.say(format_args!("cannot send {signal} to {reached}: {}", error.desc()));
+                    self.log.say(format_args!("cannot send {signal} to {reached}: {}", describe(error)));
                 }
                 Sent::Denied(reached)
             }
@@ -204,9 +203,12 @@ impl<'log> Reach<'log> {
         if !self.is_first {
             return;
         }
-        let mut killed = BTreeSet::new();
+        let mut killed: Vec<i32> = Vec::new();
         procfs::for_each_descendant(LOOKING, &mut |one| {
-            if one.stat.session != own.as_raw() && killed.insert(one.stat.group) {
+            if one.stat.session != own.as_raw()
+                && let Err(place) = killed.binary_search(&one.stat.group)
+            {
+                killed.insert(place, one.stat.group);
                 let _ = kill::group(Pid::from_raw(one.stat.group), Signal::KILL);
             }
         });

@@ -33,7 +33,7 @@ impl Target {
         let known = Self::NAMES.iter().find(|(name, _)| *name == word);
         known.map(|(_, target)| *target).ok_or_else(|| TargetError {
             word: word.to_owned(),
-            nearest: nearest(word, Self::NAMES.iter().map(|(name, _)| *name)),
+            nearest: nearest(word, &mut Self::NAMES.iter().map(|(name, _)| *name)),
         })
     }
 

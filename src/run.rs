@@ -2,10 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-use std::env::var_os;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::{self, Write as _};
-use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -18,6 +16,7 @@ use crate::error::StartError;
 use crate::exit::{Ended, Remap, status};
 use crate::job::Job;
 use crate::log::Log;
+use crate::period::Period;
 use crate::reach::{Count, Names, Reach, Sent};
 use crate::route::Target;
 use crate::signal::Signal;
@@ -25,14 +24,14 @@ use crate::start::{prospects, start};
 use crate::supervisor::{Action, Deadline, Event, Mode, Modes, Origin, Settings, Supervisor};
 use crate::sys::signals::{Disposition, Received, SignalSet};
 use crate::sys::wait::{Child, Seen, State};
-use crate::sys::{descriptors, kill, procfs, signals, wait};
+use crate::sys::{describe, descriptors, environment, kill, procfs, signals, wait};
 
 /// The program. Takes its arguments, its name first, and the signal mask that was in force before all signals were
 /// blocked, or why they are not; answers with the exit status.
 #[must_use]
 pub fn run(arguments: Vec<OsString>, mask: Result<SignalSet, Errno>) -> u8 {
     let mut log = Log::new(&arguments);
-    match parse(arguments.into_iter().skip(1), |name| var_os(name)) {
+    match parse(arguments.into_iter().skip(1), |name| environment::variable(name).map(OsStr::to_owned)) {
         Ok(Invocation::Run(config)) => {
             log.set_verbosity(config.verbosity);
             run_command(&config, mask, &log)
@@ -62,14 +61,14 @@ fn let_signals_through(mask: Result<SignalSet, Errno>) {
 
 /// Whether stdout is a terminal whose user has nothing against colours and bold face (no-color.org).
 fn is_styled() -> bool {
-    io::stdout().is_terminal() && var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    descriptors::stdout_is_terminal() && environment::variable("NO_COLOR").is_none_or(OsStr::is_empty)
 }
 
 fn print(text: &str, log: &Log) -> u8 {
-    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+    match descriptors::write_to_stdout(text.as_bytes()) {
         Ok(()) => 0,
         Err(error) => {
-            log.say(format_args!("cannot write to stdout: {error}"));
+            log.say(format_args!("cannot write to stdout: {}", describe(error)));
             status::USAGE
         }
     }
@@ -278,7 +277,7 @@ impl Init<'_> {
                     }
                 }
                 Action::Arm(deadline, period) => {
-                    report.add(format_args!("waiting at most {period:?}"));
+                    report.add(format_args!("waiting at most {}", Period::Finite(period)));
                     // A period that the clock cannot hold is one that never passes.
                     self.deadlines.extend(Instant::now().checked_add(period).map(|at| (deadline, at)));
                 }
@@ -377,9 +376,9 @@ impl Init<'_> {
                     self.log.say(format_args!("{count} outlived the grace of {grace} and {was} killed: {names}"));
                 }
                 Deadline::KillAfter => {
-                    let period = self.config.kill_after.unwrap_or_default();
+                    let period = Period::Finite(self.config.kill_after.unwrap_or_default());
                     self.log.say(format_args!(
-                        "{count} {was} still there {period:?} after the signal to end and {was} killed: {names}"
+                        "{count} {was} still there {period} after the signal to end and {was} killed: {names}"
                     ));
                 }
             }

@@ -171,7 +171,7 @@ impl Signal {
     fn nearest_name(word: &str) -> Option<&'static str> {
         let upper = word.to_ascii_uppercase();
         let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-        nearest(name, NAMES.iter().map(|(name, _)| *name).chain(["RTMAX"]))
+        nearest(name, &mut NAMES.iter().map(|(name, _)| *name).chain(["RTMAX"]))
     }
 }
 

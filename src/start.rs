@@ -2,7 +2,6 @@
 
 #![forbid(unsafe_code)]
 
-use std::env::var_os;
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
@@ -21,7 +20,7 @@ use crate::supervisor::Mode;
 use crate::sys::signals::{Disposition, SignalSet};
 use crate::sys::spawn::{Place, Setup, SpawnError, Spawned, spawn};
 use crate::sys::terminal::{self, GivenUp, Terminal};
-use crate::sys::{files, process, signals};
+use crate::sys::{describe, environment, files, process, signals};
 
 /// COMMAND as it was started.
 pub(crate) struct Started {
@@ -43,12 +42,12 @@ pub(crate) fn start(config: &Config, is_pid_1: bool, mask: SignalSet, log: &Log)
     let child_disposition =
         signals::set_disposition(Signal::CHLD, Disposition::Default).map_err(StartError::Disposition)?;
     if !is_pid_1 && let Err(error) = set_child_subreaper(true) {
-        log.explain(format_args!("orphans go to PID 1: no subreaper: {}", error.desc()));
+        log.explain(format_args!("orphans go to PID 1: no subreaper: {}", describe(error)));
     }
     if let Some(signal) = config.parent_death_signal
         && let Err(error) = process::set_parent_death_signal(signal)
     {
-        log.explain(format_args!("no signal will tell of the parent's death: {}", error.desc()));
+        log.explain(format_args!("no signal will tell of the parent's death: {}", describe(error)));
     }
     let claim = claim(config, is_pid_1);
     let (mode, place) = match &claim {
@@ -59,7 +58,7 @@ pub(crate) fn start(config: &Config, is_pid_1: bool, mask: SignalSet, log: &Log)
     let setup = Setup { place, child_disposition, mask };
 
     let name = config.command.first().map_or(OsStr::new(""), OsString::as_os_str);
-    let mut files = lookup::files(name, var_os("PATH").as_deref());
+    let mut files = lookup::files(name, environment::variable("PATH"));
     // Looked up here, where every signal is blocked: the child is not to be stopped half-way between two attempts.
     if let Some(first) = files.iter().position(is_executable) {
         files.drain(..first);
@@ -77,7 +76,7 @@ pub(crate) fn start(config: &Config, is_pid_1: bool, mask: SignalSet, log: &Log)
     };
     log.explain(format_args!(
         "started {} as pid {command} in {}",
-        name.display(),
+        name.to_string_lossy(),
         place_in_words(mode, claim.as_ref())
     ));
     let wants_terminal = claim.as_ref().is_some_and(|claim| claim.wanted);
@@ -129,7 +128,7 @@ fn give_up_terminal(log: &Log) -> Option<Terminal> {
         }
         GivenUp::NotOurs => None,
         GivenUp::Failed(error) => {
-            log.explain(format_args!("keeping the terminal: {}", error.desc()));
+            log.explain(format_args!("keeping the terminal: {}", describe(error)));
             None
         }
     }
@@ -160,7 +159,7 @@ fn is_executable(file: &CString) -> bool {
 
 /// Says why COMMAND did not start.
 fn explain(name: &OsStr, files: &[CString], error: SpawnError) -> StartError {
-    let command = name.display().to_string();
+    let command = name.to_string_lossy().into_owned();
     let exists = || !name.is_empty() && files.iter().any(|file| access(file.as_c_str(), AccessFlags::F_OK).is_ok());
     match error {
         SpawnError::Clone(error) => StartError::Clone(error),

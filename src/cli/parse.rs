@@ -138,10 +138,10 @@ fn command_line(arguments: impl IntoIterator<Item = OsString>, draft: &mut Draft
     // `-r=15:3` is the rule `=15:3`, which is wrong, as it is for getopt(3).
     parser.set_short_equals(false);
     loop {
-        let (flag, option) = match parser.next().map_err(UsageError::from)? {
+        let (flag, option) = match parser.next().map_err(|_| UsageError::Unreadable)? {
             None => return Ok(CommandLine::Command(Vec::new())),
             Some(Arg::Value(command)) => {
-                let rest = parser.raw_args().map_err(UsageError::from)?;
+                let rest = parser.raw_args().map_err(|_| UsageError::Unreadable)?;
                 return Ok(CommandLine::Command([command].into_iter().chain(rest).collect()));
             }
             Some(Arg::Short(letter)) => (short(letter)?, format!("-{letter}")),
@@ -185,7 +185,7 @@ fn long(name: &str) -> Result<&'static Flag, UsageError> {
         [flag] => Ok(flag),
         [] => Err(UsageError::UnknownOption {
             option: format!("--{name}"),
-            nearest: nearest(name, FLAGS.iter().map(|flag| flag.long)).map(|name| format!("--{name}")),
+            nearest: nearest(name, &mut FLAGS.iter().map(|flag| flag.long)).map(|name| format!("--{name}")),
         }),
         several => Err(UsageError::AmbiguousOption {
             option: format!("--{name}"),

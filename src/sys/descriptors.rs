@@ -1,6 +1,5 @@
 //! File descriptors: letting go of the inherited ones, and a stderr that can do no harm.
 
-use std::collections::BTreeSet;
 use std::io::IoSlice;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
@@ -8,7 +7,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{Mode, SFlag, fstat};
-use nix::unistd::{getpid, write};
+use nix::unistd::{getpid, isatty, write};
 
 use super::signals::{self, SignalSet};
 use super::{check, files, kill};
@@ -19,6 +18,30 @@ fn stderr() -> BorrowedFd<'static> {
     // SAFETY: nothing closes descriptor 2; where it was closed from the start, every use of it answers EBADF, and
     // `stderr_is_open` keeps a descriptor that later gets the number from being written to.
     unsafe { BorrowedFd::borrow_raw(libc::STDERR_FILENO) }
+}
+
+fn stdout() -> BorrowedFd<'static> {
+    // SAFETY: as for stderr, as long as COMMAND has not been started.
+    unsafe { BorrowedFd::borrow_raw(libc::STDOUT_FILENO) }
+}
+
+/// Whether stdout is a terminal.
+pub(crate) fn stdout_is_terminal() -> bool {
+    isatty(stdout()).unwrap_or(false)
+}
+
+/// Writes all of the text, however long that takes.
+///
+/// # Errors
+///
+/// Those of write(2).
+pub(crate) fn write_to_stdout(text: &[u8]) -> Result<(), Errno> {
+    let mut left = text;
+    while !left.is_empty() {
+        let written = write(stdout(), left)?;
+        left = left.get(written..).unwrap_or_default();
+    }
+    Ok(())
 }
 
 /// Whether there is a stderr. To be asked before session-init opens anything, which might get its number.
@@ -97,18 +120,18 @@ pub(crate) fn is_pipe(number: RawFd) -> bool {
 /// Closes every descriptor but stderr, and but this one. A reader of a pipe must see its end when COMMAND, and not
 /// session-init, closes it.
 pub(crate) fn close_all_but_stderr_and(kept: Option<BorrowedFd<'_>>) {
-    let kept = kept.and_then(|kept| libc::c_uint::try_from(kept.as_raw_fd()).ok());
-    let mut first = 0;
-    for kept in [Some(2), kept].into_iter().flatten().collect::<BTreeSet<libc::c_uint>>() {
-        if let Some(last) = kept.checked_sub(1).filter(|last| *last >= first) {
-            close_range(first, last);
-        }
-        first = kept.saturating_add(1);
-    }
-    close_range(first, libc::c_uint::MAX);
+    let stderr = libc::STDERR_FILENO;
+    let kept = kept.map_or(stderr, |kept| kept.as_raw_fd());
+    let (low, high) = (stderr.min(kept), stderr.max(kept));
+    close_range(0, low.saturating_sub(1));
+    close_range(low.saturating_add(1), high.saturating_sub(1));
+    close_range(high.saturating_add(1), RawFd::MAX);
 }
 
-fn close_range(first: libc::c_uint, last: libc::c_uint) {
+fn close_range(first: RawFd, last: RawFd) {
+    if first > last {
+        return;
+    }
     // SAFETY: nothing in this process owns a descriptor at this point but the one that is kept, so none can be closed
     // under its owner.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
@@ -126,17 +149,18 @@ fn close(descriptor: RawFd) {
 }
 
 /// The open descriptors from `first` to `last`: those that /proc lists, or, without it, all that the limit allows.
-fn open_descriptors(first: libc::c_uint, last: libc::c_uint) -> Vec<RawFd> {
+fn open_descriptors(first: RawFd, last: RawFd) -> Vec<RawFd> {
     let listed = files::numbers("/proc/self/fd");
     let mut descriptors = listed.unwrap_or_else(|_| (0..descriptor_limit()).collect());
-    descriptors.retain(|number| libc::c_uint::try_from(*number).is_ok_and(|number| (first..=last).contains(&number)));
+    descriptors.retain(|number| (first..=last).contains(number));
     descriptors
 }
 
 fn descriptor_limit() -> RawFd {
     /// A limit beyond this is one for servers with a million connections; probing so many takes too long.
-    const MOST: libc::c_long = 65_536;
-    // SAFETY: sysconf takes a number.
-    let limit = unsafe { libc::sysconf(libc::_SC_OPEN_MAX) };
-    RawFd::try_from(limit.clamp(256, MOST)).unwrap_or(256)
+    const MOST: libc::rlim_t = 65_536;
+    let mut limit = libc::rlimit { rlim_cur: MOST, rlim_max: MOST };
+    // SAFETY: the pointer is to an rlimit, which stays as it is where the call fails.
+    let _ = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    RawFd::try_from(limit.rlim_cur.clamp(256, MOST)).unwrap_or(256)
 }

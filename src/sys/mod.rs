@@ -6,6 +6,7 @@
 
 pub(crate) mod arguments;
 pub(crate) mod descriptors;
+pub(crate) mod environment;
 pub(crate) mod files;
 pub(crate) mod kill;
 pub(crate) mod process;
@@ -15,9 +16,23 @@ pub(crate) mod spawn;
 pub(crate) mod terminal;
 pub(crate) mod wait;
 
+use std::ffi::CStr;
+
 use nix::errno::Errno;
 
 /// The result of a raw system call or of a C function that reports its error in `errno`.
 fn check(result: libc::c_long) -> Result<libc::c_long, Errno> {
     if result == -1 { Err(Errno::last()) } else { Ok(result) }
+}
+
+/// What the C library says about an error.
+pub(crate) fn describe(error: Errno) -> &'static str {
+    #[expect(clippy::as_conversions, reason = "nix has no other way from an error to its number")]
+    let number = error as libc::c_int;
+    // SAFETY: the call takes a number.
+    let description = unsafe { libc::strerror(number) };
+    // SAFETY: it is a string that ends with a zero byte. That of an error without a name may change at the next call, which
+    // only another thread could make while this one is in use.
+    let description = unsafe { CStr::from_ptr(description) };
+    description.to_str().unwrap_or_default()
 }

@@ -14,7 +14,7 @@ use nix::unistd::{Pid, getpid, setpgid, setsid};
 
 use super::signals::{self, Disposition, SignalSet};
 use super::terminal::{Shared, Terminal};
-use super::{check, wait};
+use super::{check, environment, wait};
 use crate::signal::Signal;
 
 /// What the child needs before exec.
@@ -162,22 +162,18 @@ impl Environment {
 
     fn new() -> Self {
         let own = getpid().to_string();
-        let names_us = std::env::var_os("LISTEN_PID").is_some_and(|pid| pid == own.as_str());
+        let names_us = environment::variable("LISTEN_PID").is_some_and(|pid| pid == own.as_str());
         let changed = names_us.then(|| {
-            let variables: Vec<*const c_char> = inherited().collect();
-            let place = variables.iter().position(|variable| {
-                // SAFETY: each pointer is to a string of the environment, which ends with a zero byte and stays.
-                let variable = unsafe { CStr::from_ptr(*variable) };
-                variable.to_bytes().starts_with(Self::LISTEN_PID)
-            });
-            (variables.into_iter().chain([ptr::null()]).collect(), place.unwrap_or(usize::MAX))
+            let place = environment::strings().position(|string| string.to_bytes().starts_with(Self::LISTEN_PID));
+            let variables = environment::strings().map(CStr::as_ptr).chain([ptr::null()]).collect();
+            (variables, place.unwrap_or(usize::MAX))
         });
         Self { changed, listen_pid: [0; 32] }
     }
 
     /// In the child, whose pid nobody knew before.
     fn of_this_process(&mut self) -> *const *const c_char {
-        let Some((variables, place)) = &mut self.changed else { return environment_pointer() };
+        let Some((variables, place)) = &mut self.changed else { return environment::pointer() };
         let mut text = &mut self.listen_pid[..];
         let _ = text.write_all(Self::LISTEN_PID);
         let _ = write!(text, "{}", getpid());
@@ -186,25 +182,6 @@ impl Environment {
         }
         variables.as_ptr()
     }
-}
-
-fn environment_pointer() -> *const *const c_char {
-    unsafe extern "C" {
-        static environ: *const *const c_char;
-    }
-    // SAFETY: session-init has one thread and never changes its environment.
-    unsafe { environ }
-}
-
-/// The strings of the environment.
-fn inherited() -> impl Iterator<Item = *const c_char> {
-    (0..).map_while(|index| {
-        // SAFETY: the array ends with a null pointer, and `map_while` stops there.
-        let place = unsafe { environment_pointer().add(index) };
-        // SAFETY: as above.
-        let variable = unsafe { place.read() };
-        (!variable.is_null()).then_some(variable)
-    })
 }
 
 /// Enough for the child's few calls.
