@@ -6,9 +6,8 @@ use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::prctl::set_child_subreaper;
-use nix::unistd::{AccessFlags, Pid, access, faccessat};
+use nix::unistd::{AccessFlags, Pid, access};
 
 use crate::cli::parse::Config;
 use crate::error::StartError;
@@ -60,7 +59,7 @@ pub(crate) fn start(config: &Config, is_pid_1: bool, mask: SignalSet, log: &Log)
     let name = config.command.first().map_or(OsStr::new(""), OsString::as_os_str);
     let mut files = lookup::files(name, environment::variable("PATH"));
     // Looked up here, where every signal is blocked: the child is not to be stopped half-way between two attempts.
-    if let Some(first) = files.iter().position(is_executable) {
+    if let Some(first) = files.iter().position(|file| files::is_executable(file)) {
         files.drain(..first);
     }
     let arguments: Vec<CString> = config.command.iter().map(|argument| lookup::c_string(argument.as_bytes())).collect();
@@ -151,10 +150,6 @@ fn spawn_or_interpret(files: &[CString], arguments: &[CString], setup: &Setup<'_
         }
         _ => result,
     }
-}
-
-fn is_executable(file: &CString) -> bool {
-    faccessat(AT_FDCWD, file.as_c_str(), AccessFlags::X_OK, AtFlags::AT_EACCESS).is_ok()
 }
 
 /// Says why COMMAND did not start.

@@ -7,7 +7,7 @@ use nix::NixPath;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
-use nix::unistd::read;
+use nix::unistd::{AccessFlags, access, read};
 
 use super::check;
 
@@ -40,6 +40,19 @@ pub(crate) fn start<'room>(path: &CStr, room: &'room mut [u8]) -> Result<&'room 
     let file = open_to_read(path, OFlag::empty())?;
     let length = read(&file, room)?;
     Ok(room.get(..length).unwrap_or_default())
+}
+
+/// Whether this process may execute a file.
+pub(crate) fn is_executable(path: &CStr) -> bool {
+    let (folder, path_pointer) = (libc::AT_FDCWD, path.as_ptr());
+    // SAFETY: the call takes numbers and a string that ends with a zero byte.
+    let result = unsafe { libc::syscall(libc::SYS_faccessat2, folder, path_pointer, libc::X_OK, libc::AT_EACCESS) };
+    match check(result) {
+        // Kernels before 5.8 lack the call, and old seccomp profiles deny it. The older one asks for the user that started
+        // this process, who as a rule is the same.
+        Err(Errno::ENOSYS | Errno::EPERM) => access(path, AccessFlags::X_OK).is_ok(),
+        result => result.is_ok(),
+    }
 }
 
 /// The names in a folder that are numbers.
