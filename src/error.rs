@@ -88,7 +88,7 @@ pub enum ValueError {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A signal could not be kept waiting, or COMMAND could not be given the mask that is its due.
-    #[error("cannot set the signal mask: {}", .0.desc())]
+    #[error("cannot set the signal mask: {}", describe(*.0))]
     Mask(Errno),
     /// SIGCHLD, which tells about ended children, is ignored and stays so.
     #[error("cannot set the disposition of SIGCHLD: {}", describe(*.0))]

@@ -4,6 +4,7 @@
 
 /// The candidate that is at most two slips away from `word` (one for words of three letters or fewer), if there is
 /// one; of several the nearest.
+#[cold]
 pub(crate) fn nearest<'a>(word: &str, candidates: &mut dyn Iterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = if word.len() <= 3 { 1 } else { 2 };
     let mut best = None;

@@ -64,6 +64,7 @@ fn is_styled() -> bool {
     descriptors::stdout_is_terminal() && environment::variable("NO_COLOR").is_none_or(OsStr::is_empty)
 }
 
+#[cold]
 fn print(text: &str, log: &Log) -> u8 {
     match descriptors::write_to_stdout(text.as_bytes()) {
         Ok(()) => 0,
@@ -365,6 +366,7 @@ impl Init<'_> {
     }
 
     /// Kills everything, and names it.
+    #[cold]
     fn kill_all(&mut self, deadline: Deadline) -> Option<Ended> {
         let (ended, living) = self.reach.kill_all();
         if !living.is_empty() {

@@ -69,15 +69,14 @@ pub(crate) fn start(config: &Config, is_pid_1: bool, mask: SignalSet, log: &Log)
     let (mode, claim) = match placed {
         Ok(()) => (mode, claim),
         Err(error) => {
-            log.explain(format_args!("COMMAND stays in this session and process group: {}", error.desc()));
+            log.explain(format_args!("COMMAND stays in this session and process group: {}", describe(error)));
             (Mode::SingleChild, None)
         }
     };
-    log.explain(format_args!(
-        "started {} as pid {command} in {}",
-        name.to_string_lossy(),
-        place_in_words(mode, claim.as_ref())
-    ));
+    if log.shows(1) {
+        let (name, place) = (name.to_string_lossy(), place_in_words(mode, claim.as_ref()));
+        log.say(format_args!("started {name} as pid {command} in {place}"));
+    }
     let wants_terminal = claim.as_ref().is_some_and(|claim| claim.wanted);
     Ok(Started { command, mode, wants_terminal, job: claim.map(|claim| claim.for_command(command)) })
 }
@@ -89,6 +88,7 @@ fn claim(config: &Config, is_pid_1: bool) -> Option<Claim> {
 }
 
 /// What would become of the terminal, in words, and whether COMMAND would be a job of its session.
+#[cold]
 pub(crate) fn prospects(config: &Config, is_pid_1: bool) -> (&'static str, bool) {
     if let Some(claim) = claim(config, is_pid_1) {
         let words = match claim.at_start() {
@@ -153,6 +153,7 @@ fn spawn_or_interpret(files: &[CString], arguments: &[CString], setup: &Setup<'_
 }
 
 /// Says why COMMAND did not start.
+#[cold]
 fn explain(name: &OsStr, files: &[CString], error: SpawnError) -> StartError {
     let command = name.to_string_lossy().into_owned();
     let exists = || !name.is_empty() && files.iter().any(|file| access(file.as_c_str(), AccessFlags::F_OK).is_ok());

@@ -29,6 +29,7 @@ const COLUMN: usize = 28;
 
 /// The text of a page, to be printed on stdout.
 #[must_use]
+#[cold]
 pub fn page(page: Page) -> String {
     match page {
         Page::Help => help(),

@@ -161,8 +161,7 @@ impl Environment {
     const LISTEN_PID: &[u8] = b"LISTEN_PID=";
 
     fn new() -> Self {
-        let own = getpid().to_string();
-        let names_us = environment::variable("LISTEN_PID").is_some_and(|pid| pid == own.as_str());
+        let names_us = environment::variable("LISTEN_PID").is_some_and(|pid| pid == getpid().to_string().as_str());
         let changed = names_us.then(|| {
             let place = environment::strings().position(|string| string.to_bytes().starts_with(Self::LISTEN_PID));
             let variables = environment::strings().map(CStr::as_ptr).chain([ptr::null()]).collect();
