@@ -11,8 +11,8 @@ use nix::unistd::{Pid, chdir, getpid};
 
 use crate::cli::docs;
 use crate::cli::explain::{self, Surroundings};
-use crate::cli::parse::{Config, Invocation, parse};
-use crate::error::StartError;
+use crate::cli::parse::{Config, Invocation, Sources, parse};
+use crate::error::{StartError, UsageError};
 use crate::exit::{Ended, Remap, status};
 use crate::job::Job;
 use crate::log::Log;
@@ -42,16 +42,27 @@ pub fn run(arguments: Vec<OsString>, mask: Result<SignalSet, Errno>) -> u8 {
         }
         Ok(Invocation::Explain(config, sources)) => {
             let_signals_through(mask);
-            let pid = getpid().as_raw();
-            let (terminal, is_job) = prospects(&config, pid == 1);
-            let surroundings = Surroundings { pid, terminal, is_job };
-            print(&explain::text(&config, &sources, surroundings, is_styled()), &log)
+            print(&explanation(&config, &sources), &log)
         }
-        Err(error) => {
-            log.say(format_args!("{error} (see --help)"));
-            status::USAGE
-        }
+        Err(error) => refuse(&error, &log),
     }
+}
+
+// What a plain run does not come to is cold and never inlined: the less memory a start touches, the faster it is.
+
+#[cold]
+#[inline(never)]
+fn refuse(error: &UsageError, log: &Log) -> u8 {
+    log.say(format_args!("{error} (see --help)"));
+    status::USAGE
+}
+
+#[cold]
+#[inline(never)]
+fn explanation(config: &Config, sources: &Sources) -> String {
+    let pid = getpid().as_raw();
+    let (terminal, is_job) = prospects(config, pid == 1);
+    explain::text(config, sources, Surroundings { pid, terminal, is_job }, is_styled())
 }
 
 /// Lets signals do what they did before, where nothing is run.
@@ -65,6 +76,7 @@ fn is_styled() -> bool {
 }
 
 #[cold]
+#[inline(never)]
 fn print(text: &str, log: &Log) -> u8 {
     match descriptors::write_to_stdout(text.as_bytes()) {
         Ok(()) => 0,
@@ -367,6 +379,7 @@ impl Init<'_> {
 
     /// Kills everything, and names it.
     #[cold]
+    #[inline(never)]
     fn kill_all(&mut self, deadline: Deadline) -> Option<Ended> {
         let (ended, living) = self.reach.kill_all();
         if !living.is_empty() {

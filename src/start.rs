@@ -89,6 +89,7 @@ fn claim(config: &Config, is_pid_1: bool) -> Option<Claim> {
 
 /// What would become of the terminal, in words, and whether COMMAND would be a job of its session.
 #[cold]
+#[inline(never)]
 pub(crate) fn prospects(config: &Config, is_pid_1: bool) -> (&'static str, bool) {
     if let Some(claim) = claim(config, is_pid_1) {
         let words = match claim.at_start() {
@@ -154,6 +155,7 @@ fn spawn_or_interpret(files: &[CString], arguments: &[CString], setup: &Setup<'_
 
 /// Says why COMMAND did not start.
 #[cold]
+#[inline(never)]
 fn explain(name: &OsStr, files: &[CString], error: SpawnError) -> StartError {
     let command = name.to_string_lossy().into_owned();
     let exists = || !name.is_empty() && files.iter().any(|file| access(file.as_c_str(), AccessFlags::F_OK).is_ok());

@@ -30,6 +30,7 @@ const COLUMN: usize = 28;
 /// The text of a page, to be printed on stdout.
 #[must_use]
 #[cold]
+#[inline(never)]
 pub fn page(page: Page) -> String {
     match page {
         Page::Help => help(),

@@ -23,6 +23,7 @@ pub struct Surroundings {
 /// The text, with headings in bold face if `styled`.
 #[must_use]
 #[cold]
+#[inline(never)]
 pub fn text(config: &Config, sources: &Sources, surroundings: Surroundings, styled: bool) -> String {
     let heading = |name: &str| if styled { format!("\x1b[1m{name}\x1b[m\n") } else { format!("{name}\n") };
     let mut text = heading("Signals");
