@@ -59,29 +59,32 @@ fn package_version(package: &str) -> String {
 pub(crate) struct Programs {
     pub(crate) nothing: String,
     pub(crate) command: String,
-    /// Stands where the inits stand, and does no more than start COMMAND and wait for it.
-    pub(crate) bare: Init,
+    /// These stand where the inits stand, and do no more than start COMMAND and wait for it; the second gives it a session.
+    pub(crate) bare: [Init; 2],
 }
 
 impl Programs {
     pub(crate) fn compile(folder: &Path) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
-        let bare = compile("bare", folder)?;
+        let bare = |name, program| Init { name, version: String::new(), words: vec![program] };
         Ok(Self {
-            nothing: compile("nothing", folder)?,
-            command: compile("command", folder)?,
-            bare: Init { name: "bare", version: String::new(), words: vec![bare] },
+            nothing: compile("nothing", "nothing", &[], folder)?,
+            command: compile("command", "command", &[], folder)?,
+            bare: [
+                bare("no init", compile("bare", "bare", &[], folder)?),
+                bare("no init, setsid", compile("bare", "bare-setsid", &["-DNEW_SESSION"], folder)?),
+            ],
         })
     }
 }
 
 /// Statically, with musl if it is there, for then they are smallest.
-fn compile(name: &str, folder: &Path) -> io::Result<String> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bench/programs").join(name).with_extension("c");
-    let program = folder.join(name);
+fn compile(source: &str, program: &str, options: &[&str], folder: &Path) -> io::Result<String> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bench/programs").join(source).with_extension("c");
+    let program = folder.join(program);
     for compiler in ["musl-gcc", "cc"] {
         let mut command = Command::new(compiler);
-        command.args(["-Os", "-static", "-s", "-o"]).args([&program, &source]);
+        command.args(["-Os", "-static", "-s", "-o"]).args([&program, &source]).args(options);
         if command.status().is_ok_and(|status| status.success()) {
             return Ok(program.display().to_string());
         }

@@ -67,7 +67,7 @@ fn measure(ours: &Init, peers: &[Init], programs: &Programs, effort: &Effort) ->
     say(&machine);
     let all: Vec<&Init> = [ours].into_iter().chain(peers).collect();
     say("launches");
-    let with_bare: Vec<&Init> = all.iter().copied().chain([&programs.bare]).collect();
+    let with_bare: Vec<&Init> = all.iter().copied().chain(&programs.bare).collect();
     let launches = measure::launch(&with_bare, programs, effort)?;
     say("signals, after some time without any");
     let (latencies, wake_ups) = measure::signals(&all, programs, effort)?;
@@ -76,9 +76,9 @@ fn measure(ours: &Init, peers: &[Init], programs: &Programs, effort: &Effort) ->
     say("trees\n");
     let teardowns = measure::teardown(ours, programs, effort)?;
     let sizes = all.iter().map(|init| init.size()).collect::<io::Result<_>>()?;
-    let inits = all.into_iter().cloned().collect();
+    let (inits, references) = (all.into_iter().cloned().collect(), programs.bare.each_ref().map(|bare| bare.name));
     let idle_seconds = effort.idle.as_secs();
-    Ok(Results { machine, inits, launches, latencies, idle_seconds, wake_ups, orphans, sizes, teardowns })
+    Ok(Results { machine, inits, references, launches, latencies, idle_seconds, wake_ups, orphans, sizes, teardowns })
 }
 
 /// The processor, how many of it there are, the kernel, and how busy all that was in the last minute.

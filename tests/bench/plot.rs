@@ -41,7 +41,7 @@ pub(crate) fn plot(results: &Results) -> String {
     let names: Vec<&str> = results.names();
     let class = |index| match index {
         0 => "ours",
-        _ if index == results.inits.len() => "none",
+        _ if index >= results.inits.len() => "none",
         _ => "peer",
     };
     let mut panels: Vec<Panel> = Vec::new();

@@ -12,7 +12,9 @@ pub(crate) struct Results {
     /// What it was measured on.
     pub(crate) machine: String,
     pub(crate) inits: Vec<Init>,
-    /// The last one is the bare program.
+    /// What stands in the place of an init: a program that only starts COMMAND, and one that gives it a session as well.
+    pub(crate) references: [&'static str; 2],
+    /// The last ones are the references.
     pub(crate) launches: Vec<Run>,
     /// The last one is that of a signal sent to COMMAND itself.
     pub(crate) latencies: Vec<u64>,
@@ -24,7 +26,7 @@ pub(crate) struct Results {
     pub(crate) teardowns: Vec<[Teardown; 2]>,
 }
 
-/// One row of the table: a value for each init, and, last, for what stands for none.
+/// One row of the table: a value for each init and, where there is one, for the references.
 pub(crate) struct Metric {
     pub(crate) name: String,
     pub(crate) values: Vec<f64>,
@@ -36,7 +38,7 @@ pub(crate) struct Metric {
 impl Results {
     /// The names above the columns.
     pub(crate) fn names(&self) -> Vec<&str> {
-        self.inits.iter().map(|init| init.name).chain(["no init"]).collect()
+        self.inits.iter().map(|init| init.name).chain(self.references).collect()
     }
 
     pub(crate) fn metrics(&self) -> Vec<Metric> {
@@ -44,7 +46,7 @@ impl Results {
             |name: &str, decimals, values: Vec<f64>| Metric { name: name.to_owned(), values, decimals, plotted: false };
         let plotted = |name: &str, decimals, values| Metric { plotted: true, ..metric(name, decimals, values) };
         let launches: Vec<f64> = self.launches.iter().map(|launch| as_f64(launch.time)).collect();
-        let bare = last(&launches);
+        let bare = launches[self.inits.len()];
         let cpu_times = self.launches.iter().map(|launch| as_f64(launch.cpu_time) / 1e3);
         let faults = self.launches.iter().map(|launch| as_f64(launch.page_faults)).collect();
         let mut metrics = vec![
@@ -110,7 +112,9 @@ impl Results {
         let _ = writeln!(text, "\nMedians of one run in which all took turns, on {}.", self.machine);
         let _ = writeln!(
             text,
-            "\"No init\" is a program of a few lines that starts COMMAND and waits for it; for signals, COMMAND alone."
+            "\"No init\" is a program of a few lines that starts COMMAND and waits for it; for signals, COMMAND alone. With \
+             \"setsid\" it gives COMMAND a session of its own, as session-init and dumb-init do: what that costs is the kernel's \
+             (`CONFIG_SCHED_AUTOGROUP`)."
         );
         let versions: Vec<String> = self.inits.iter().map(|init| format!("{} {}", init.name, init.version)).collect();
         let _ = writeln!(text, "Versions: {} (of Debian, but for the first).", versions.join(", "));
@@ -126,10 +130,11 @@ impl Results {
             goals.push((value <= limit, format!("{what}: {value_text} (at most {limit_text})")));
         };
         let launch = as_f64(ours.time);
-        let bare = self.launches.last().map_or(0.0, |launch| as_f64(launch.time));
+        let [bare, with_session] = [0, 1].map(|index| as_f64(self.launches[self.inits.len() + index].time));
         let fastest = least(peers.iter().map(|launch| as_f64(launch.time)));
         at_most("launch, in times of the fastest packaged init", launch / fastest, 0.60, 2);
         at_most("launch, in times of no init", launch / bare, 1.10, 2);
+        at_most("launch, in times of no init that makes a session", launch / with_session, 1.10, 2);
         at_most("file, bytes", as_f64(self.sizes[0]), 100_000.0, 0);
         let orphans = &self.orphans[0];
         at_most("Rss, KiB", as_f64(orphans.before.rss), 100.0, 0);
@@ -165,10 +170,6 @@ impl Teardown {
     fn cpu_time_each(&self) -> f64 {
         as_f64(self.cpu_time) / f64::from(self.processes) / 1e3
     }
-}
-
-fn last(values: &[f64]) -> f64 {
-    values.last().copied().unwrap_or(f64::NAN)
 }
 
 fn least(values: impl Iterator<Item = f64>) -> f64 {

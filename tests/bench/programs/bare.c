@@ -1,4 +1,5 @@
-/* The least that can stand between a parent and a program: start it, wait for it, end as it ended. */
+/* The least that can stand between a parent and a program: start it, wait for it, end as it ended. With NEW_SESSION it
+   gives the program a session of its own, as inits do. */
 #include <errno.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -8,6 +9,9 @@ int main(int argc, char **argv) {
         return 1;
     pid_t child = vfork();
     if (child == 0) {
+#ifdef NEW_SESSION
+        setsid();
+#endif
         execv(argv[1], argv + 1);
         _exit(127);
     }
