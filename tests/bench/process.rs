@@ -85,10 +85,11 @@ impl Process {
 
     /// Sends TERM and answers how long it took to end, and how much of that it was on a CPU, in nanoseconds.
     pub(crate) fn end(&mut self) -> io::Result<(u64, u64)> {
-        let sent = sys::now();
+        let (before, sent) = (self.cpu_time()?, sys::now());
         sys::kill(self.pid, libc::SIGTERM)?;
         sys::wait_for_end(self.pid)?;
-        Ok((sys::now().saturating_sub(sent), self.cpu_time()?))
+        let time = sys::now().saturating_sub(sent);
+        Ok((time, self.cpu_time()?.saturating_sub(before)))
     }
 
     /// The time it has been on a CPU, in nanoseconds.
