@@ -41,5 +41,6 @@ pub mod supervisor;
 mod sys;
 
 pub use run::run;
+pub use sys::allocator::Allocator;
 pub use sys::arguments::collect as collect_arguments;
 pub use sys::signals::{SignalSet, block_all as block_signals};

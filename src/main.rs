@@ -3,9 +3,15 @@
 //! Rust's own `main` ignores SIGPIPE before it is called, which would hide what session-init inherited and has to pass on.
 
 #![no_main]
-#![expect(unsafe_code, reason = "a C `main` has a name of its own and gets raw pointers")]
+#![expect(unsafe_code, reason = "a C `main` has a name of its own and gets raw pointers, and one thread is a promise")]
 
 use std::ffi::{c_char, c_int};
+
+use session_init::Allocator;
+
+// SAFETY: the program never has a second thread.
+#[global_allocator]
+static ALLOCATOR: Allocator = unsafe { Allocator::new() };
 
 /// Called by the C library.
 ///

@@ -4,6 +4,7 @@
 
 #![expect(unsafe_code, reason = "system calls that neither std nor nix wraps, or wraps with a loss (see each file)")]
 
+pub(crate) mod allocator;
 pub(crate) mod arguments;
 pub(crate) mod descriptors;
 pub(crate) mod environment;
