@@ -70,13 +70,14 @@ fuzz: ## run every fuzz target 10 million times, or RUNS=...
 mutants: ## change the pure code in every way that cargo-mutants knows, and see whether the tests notice
 	$(CARGO) mutants --config .config/mutants.toml -- --lib
 
-deny: ## check licences, bans and sources of what is linked, with cargo-deny
-	$(CARGO) deny --config .config/deny.toml check bans licenses sources
+deny: ## check which crates are linked, from where, and under which licence
+	.ci/deny
 
-check: ## check format, lints and documentation
+check: ## check format, lints, documentation and what is linked
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
 	$(CARGO) clippy --test containers --test dist --test torture -- -D warnings
+	.ci/deny
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --document-private-items
 
 docs: ## write the man page, the completions and the README's list of options
