@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::unistd::{Pid, getsid};
+use nix::unistd::{Pid, getpid, getsid};
 
 use crate::exit::Ended;
 use crate::log::Log;
@@ -117,7 +117,9 @@ impl<'log> Reach<'log> {
     /// Whether nobody lives in COMMAND's group. A COMMAND that ended as another user is a zombie that may not be signalled.
     fn group_has_ended(&self) -> bool {
         let mut ended = procfs::is_usable();
-        procfs::for_each_descendant(TELLING, &mut |one| ended &= one.stat.group != self.command.as_raw());
+        procfs::for_each_descendant(TELLING, &mut |one| {
+            ended &= one.stat.is_zombie || one.stat.group != self.command.as_raw();
+        });
         ended
     }
 
@@ -197,15 +199,18 @@ impl<'log> Reach<'log> {
     /// Kills the process groups of descendants, since none of a group can fork away from a signal to all of it.
     ///
     /// Only those in other sessions than session-init's own: such a session was made by a descendant, if every descendant
-    /// comes from COMMAND, and whoever is in it comes from that one.
+    /// comes from COMMAND, and whoever is in it comes from that one. One that forks itself away all the time shows by the zombies
+    /// that it leaves; their group cannot be another one before they are reaped, which only their parent can do.
     fn kill_groups(&self) {
         let Ok(own) = getsid(None) else { return };
         if !self.is_first {
             return;
         }
         let mut killed: Vec<i32> = Vec::new();
+        let init = getpid().as_raw();
         procfs::for_each_descendant(LOOKING, &mut |one| {
             if one.stat.session != own.as_raw()
+                && (!one.stat.is_zombie || one.stat.parent == init)
                 && let Err(place) = killed.binary_search(&one.stat.group)
             {
                 killed.insert(place, one.stat.group);
@@ -240,7 +245,11 @@ impl<'log> Reach<'log> {
 fn living() -> Vec<(Pid, String)> {
     let mut living = Vec::new();
     if procfs::is_usable() {
-        procfs::for_each_descendant(LOOKING, &mut |one| living.push((one.pid, one.stat.name.clone())));
+        procfs::for_each_descendant(LOOKING, &mut |one| {
+            if !one.stat.is_zombie {
+                living.push((one.pid, one.stat.name.clone()));
+            }
+        });
     }
     living.sort_unstable_by_key(|(pid, _)| *pid);
     living
@@ -256,7 +265,8 @@ enum Reaped {
 fn send_to_descendants(signal: Signal, session: Option<Pid>, longest: Duration) -> (Result<(), Errno>, usize) {
     let (mut count, mut result) = (0_usize, Err(Errno::ESRCH));
     procfs::for_each_descendant(longest, &mut |descendant| {
-        if session.is_some_and(|session| descendant.stat.session != session.as_raw()) {
+        let in_session = session.is_none_or(|session| descendant.stat.session == session.as_raw());
+        if descendant.stat.is_zombie || !in_session {
             return;
         }
         match descendant.send(signal) {

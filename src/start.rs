@@ -141,7 +141,7 @@ fn spawn_or_interpret(files: &[CString], arguments: &[CString], setup: &Setup<'_
     match result {
         Err(SpawnError::Exec { error: Errno::ENOEXEC, file }) => {
             let script = files.get(file).cloned().unwrap_or_default();
-            if lookup::is_binary(files::start(&script, &mut [0; 128]).unwrap_or_default()) {
+            if lookup::is_binary(files::start(script.as_c_str(), &mut [0; 128]).unwrap_or_default()) {
                 return result;
             }
             let shell = c"/bin/sh".to_owned();

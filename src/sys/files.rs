@@ -36,7 +36,7 @@ pub(crate) fn contents(path: &str) -> Result<Vec<u8>, Errno> {
 /// # Errors
 ///
 /// Those of open(2) and read(2).
-pub(crate) fn start<'room>(path: &CStr, room: &'room mut [u8]) -> Result<&'room [u8], Errno> {
+pub(crate) fn start<'room, Path: NixPath + ?Sized>(path: &Path, room: &'room mut [u8]) -> Result<&'room [u8], Errno> {
     let file = open_to_read(path, OFlag::empty())?;
     let length = read(&file, room)?;
     Ok(room.get(..length).unwrap_or_default())

@@ -23,6 +23,10 @@ pub(crate) fn process(pid: Pid, signal: Signal) -> Result<(), Errno> {
 ///
 /// `ESRCH` where the group has no process, `EPERM` where none of them may be signalled (kill(2)).
 pub(crate) fn group(leader: Pid, signal: Signal) -> Result<(), Errno> {
+    // /proc says that the group of a process that is just being reaped is -1, and minus that is the init of all.
+    if leader.as_raw() <= 1 {
+        return Err(Errno::ESRCH);
+    }
     kill(leader.as_raw().wrapping_neg(), signal)
 }
 
@@ -56,4 +60,18 @@ fn kill(id: libc::pid_t, signal: Signal) -> Result<(), Errno> {
     // SAFETY: the call takes two numbers.
     let result = unsafe { libc::kill(id, signal.number().into()) };
     check(result.into()).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_group_gets_no_signal() {
+        for number in [i32::MIN, -17, -1, 0, 1] {
+            assert_eq!(group(Pid::from_raw(number), Signal::CONT), Err(Errno::ESRCH), "{number}");
+        }
+        assert_eq!(process(Pid::from_raw(0), Signal::CONT), Err(Errno::ESRCH));
+        assert_eq!(process(Pid::from_raw(-1), Signal::CONT), Err(Errno::ESRCH));
+    }
 }

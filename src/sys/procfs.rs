@@ -49,17 +49,25 @@ pub(crate) fn is_usable() -> bool {
 /// Looks at every living descendant once, until a look at all finds nothing new: what is looked at may have forked in the
 /// meantime, and its children may have come to be session-init's own.
 ///
-/// `visit` is called once for each process, parents before their children. After the first look, which is always a whole
-/// one, the looking ends when it has taken the longest time, since somebody may fork without end.
+/// `visit` is called once for each process, parents before their children, and once more for one that has ended since: what
+/// is a zombie may be the last trace of a group that lives. After the first look, which is always a whole one, the looking
+/// ends when it has taken the longest time, or was in vain too often: somebody may fork without end, and nobody reaps
+/// meanwhile.
 pub(crate) fn for_each_descendant(longest: Duration, visit: &mut dyn FnMut(&Descendant)) {
     /// What the kernel could not tell once it may tell the next time; what it never tells is not worth more.
     const MOST_FAILURES: usize = 3;
+    /// Who forks on in spite of what was sent to it is not caught by looking.
+    const MOST_LOOKS: usize = 16;
     let start = Instant::now();
     let mut seen = Vec::new();
     let mut failed = look_once(&mut seen, &|| false, visit);
     let mut failures = usize::from(failed);
     let mut before = 0;
-    while (seen.len() > before || failed && failures < MOST_FAILURES) && start.elapsed() < longest {
+    for _ in 1..MOST_LOOKS {
+        let is_settled = seen.len() == before && !(failed && failures < MOST_FAILURES);
+        if is_settled || start.elapsed() >= longest {
+            break;
+        }
         before = seen.len();
         failed = look_once(&mut seen, &|| start.elapsed() >= longest, visit);
         failures = failures.saturating_add(failed.into());
@@ -83,7 +91,8 @@ fn is_new(seen: &mut Vec<Sighting>, sighting: Sighting) -> bool {
 fn look_once(seen: &mut Vec<Sighting>, give_up: &dyn Fn() -> bool, visit: &mut dyn FnMut(&Descendant)) -> bool {
     let list = ChildList::new();
     let own = getpid().as_raw();
-    let with_parent = |children: Vec<i32>, parent| children.into_iter().map(move |child| (child, parent));
+    // The eldest comes last, to be looked at first: `seen` is in order, and pids mostly grow.
+    let with_parent = |children: Vec<i32>, parent| children.into_iter().rev().map(move |child| (child, parent));
     let Ok(children) = list.children(own) else { return true };
     let mut listed: Vec<(i32, i32)> = with_parent(children, own).collect();
     let mut failed = false;
@@ -94,12 +103,10 @@ fn look_once(seen: &mut Vec<Sighting>, give_up: &dyn Fn() -> bool, visit: &mut d
         match look_at(pid, parent, &list) {
             Ok((descendant, children)) => {
                 let Stat { started, is_zombie, .. } = descendant.stat;
-                if is_new(seen, (pid, started, is_zombie)) && !is_zombie {
+                if is_new(seen, (pid, started, is_zombie)) {
                     visit(&descendant);
                 }
-                if !is_zombie {
-                    listed.extend(with_parent(children, pid));
-                }
+                listed.extend(with_parent(children, pid));
             }
             // Where /proc hides other users' processes (`hidepid`), such a one never shows; it is new only once.
             Err(Errno::ENOENT | Errno::ESRCH) => drop(is_new(seen, (pid, 0, true))),
@@ -116,6 +123,13 @@ fn look_once(seen: &mut Vec<Sighting>, give_up: &dyn Fn() -> bool, visit: &mut d
 ///
 /// `ESRCH` where there is no such process any more; else why it could not be looked at.
 fn look_at(pid: i32, parent: i32, list: &ChildList) -> Result<(Descendant, Vec<i32>), Errno> {
+    let is_descendant = |stat: &Stat| stat.parent == parent || stat.parent == getpid().as_raw();
+    // Where somebody forks without end there are thousands of zombies. They stay what they are, and have no children.
+    let stat = stat_of(pid)?;
+    if stat.is_zombie {
+        let zombie = Descendant { pid: Pid::from_raw(pid), stat, handle: None };
+        return if is_descendant(&zombie.stat) { Ok((zombie, Vec::new())) } else { Err(Errno::ESRCH) };
+    }
     // The handle first: if the pid is given to another process before its stat is read, the parent is another too, and if
     // after it, the handle is that of the process that has ended.
     let handle = open_handle(pid);
@@ -126,8 +140,11 @@ fn look_at(pid: i32, parent: i32, list: &ChildList) -> Result<(Descendant, Vec<i
         children = children_of_all_threads(pid)?;
         stat = stat_of(pid)?;
     }
-    let is_descendant = stat.parent == parent || stat.parent == getpid().as_raw();
-    if is_descendant { Ok((Descendant { pid: Pid::from_raw(pid), stat, handle }, children)) } else { Err(Errno::ESRCH) }
+    if is_descendant(&stat) {
+        Ok((Descendant { pid: Pid::from_raw(pid), stat, handle }, children))
+    } else {
+        Err(Errno::ESRCH)
+    }
 }
 
 fn open_handle(pid: i32) -> Option<OwnedFd> {
@@ -144,7 +161,9 @@ pub(crate) fn read_stat(pid: i32) -> Option<Stat> {
 }
 
 fn stat_of(pid: i32) -> Result<Stat, Errno> {
-    Stat::parse(&files::contents(&format!("/proc/{pid}/stat"))?).ok_or(Errno::EIO)
+    /// Three times what fifty numbers and a name take.
+    const ROOM: usize = 2048;
+    Stat::parse(files::start(format!("/proc/{pid}/stat").as_str(), &mut [0; ROOM])?).ok_or(Errno::EIO)
 }
 
 /// Who is whose child.

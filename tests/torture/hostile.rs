@@ -3,9 +3,9 @@
 use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::report::{Item, Length};
+use crate::report::{Item, Length, timed};
 use crate::roles::{MOST_HARM, SUBJECTS_STATUS, WORD, number, say};
 use crate::support::signal::{Signal, SignalSet, TERM, USR1};
 use crate::support::sys::{self, Fork, WaitStatus};
@@ -179,7 +179,13 @@ fn attacks(item: &mut Item, length: Length) {
         let run = init.clone().role(["traced-orphans", count]).wait_for("made");
         run.send(TERM).expect_exit(SUBJECTS_STATUS).nothing_left();
         let run = init.clone().option(grace).role(["runaway"]).wait_for("ready");
-        run.send(TERM).expect_exit(SUBJECTS_STATUS).nothing_left();
+        let time = timed(|| {
+            run.send(TERM).expect_exit(SUBJECTS_STATUS).nothing_left();
+        });
+        // Every moment costs the machine pids.
+        if time > Duration::from_secs(5) {
+            item.fail(format!("forks that run away: it took {time:?}"));
+        }
         replaced(init.clone());
         full_stderr(init);
     }

@@ -205,7 +205,7 @@ fn any_event() -> impl Strategy<Value = Event> {
 
 pub(crate) fn run(length: Length, item: &mut Item) {
     let cases = length.of(2_000, 1_000_000);
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let config = Config { cases, failure_persistence: None, max_local_rejects: u32::MAX, ..Config::default() };
     let sequences = (any_settings(), prop::collection::vec(any_event(), 0..24));
     let events_in_all = std::cell::Cell::new(0_usize);
     let result = TestRunner::new(config).run(&sequences, |(settings, events)| {
