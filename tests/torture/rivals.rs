@@ -102,7 +102,7 @@ fn traced(rival: &Rival) -> String {
 }
 
 pub(crate) fn run(length: Length, item: &mut Item) {
-    let (starts, orphans, signals) = length.of((60, 500, 500), (2_000, 20_000, 10_000));
+    let (starts, orphans, signals) = length.of((12, 500, 500), (2_000, 20_000, 10_000));
     for rival in RIVALS {
         if rival.package.is_some_and(|package| package.missing().is_some()) {
             item.tried(format!("{}: not installed", rival.name));
