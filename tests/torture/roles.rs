@@ -62,7 +62,7 @@ fn subject(habits: &[&str]) {
         if ["daemon", "deaf-daemon", "short-daemon"].contains(habit)
             && let Ok(Fork::Child) = sys::fork()
         {
-            daemon(habit);
+            daemon(habit, own.pid);
         }
     }
     say(format_args!("ready {}", sys::pid()));
@@ -80,8 +80,7 @@ fn subject(habits: &[&str]) {
     sys::exit_now(SUBJECTS_STATUS);
 }
 
-fn daemon(habit: &str) -> ! {
-    let parent = sys::parent_pid();
+fn daemon(habit: &str, parent: i32) -> ! {
     let _ = sys::set_session();
     say(format_args!("daemon {}", sys::pid()));
     let start = Instant::now();
