@@ -1,4 +1,4 @@
-//! The examples: what their READMEs say is run, and has to print what they say.
+//! The README and the examples: what they say is run, and has to print what they say.
 
 use std::ffi::OsString;
 use std::fs;
@@ -33,7 +33,7 @@ pub(crate) enum With {
 /// Commands in a README.
 #[derive(Debug)]
 pub(crate) struct Example {
-    /// The README's folder, and which of its blocks of commands, one after the other.
+    /// The README's folder in the checkout, and which of its blocks of commands, one after the other.
     folder: &'static str,
     blocks: &'static [usize],
     pub(crate) name: &'static str,
@@ -46,20 +46,24 @@ impl Example {
     }
 }
 
-/// Every block of commands of every README.
-pub(crate) const EXAMPLES: [Example; 9] = [
-    Example::new("pipeline", &[0], "pipeline", With::Engine),
-    Example::new("entrypoint", &[0], "entrypoint", With::Engine),
-    Example::new("several-programs", &[0, 1], "several-programs", With::Engine),
-    Example::new("daemon", &[0], "daemon", With::Engine),
-    Example::new("ci", &[1], "ci, an image for jobs", With::Engine),
-    Example::new("compose", &[0], "compose", With::Compose),
-    Example::new("kubernetes", &[1], "kubernetes, played by podman", With::Podman),
-    Example::new("kubernetes", &[0], "kubernetes, the schema", With::Validator),
-    Example::new("ci", &[0], "ci, a step that is cancelled", With::Host),
+/// Every block of commands of every README, but for those of the first one that need no engine: `tests/docs` runs them.
+pub(crate) const EXAMPLES: [Example; 10] = [
+    Example::new(TOP, &[2], "the README's Dockerfile", With::Engine),
+    Example::new("examples/pipeline", &[0], "pipeline", With::Engine),
+    Example::new("examples/entrypoint", &[0], "entrypoint", With::Engine),
+    Example::new("examples/several-programs", &[0, 1], "several-programs", With::Engine),
+    Example::new("examples/daemon", &[0], "daemon", With::Engine),
+    Example::new("examples/ci", &[1], "ci, an image for jobs", With::Engine),
+    Example::new("examples/compose", &[0], "compose", With::Compose),
+    Example::new("examples/kubernetes", &[1], "kubernetes, played by podman", With::Podman),
+    Example::new("examples/kubernetes", &[0], "kubernetes, the schema", With::Validator),
+    Example::new("examples/ci", &[0], "ci, a step that is cancelled", With::Host),
 ];
 
-/// A copy of what a user has: the examples and the static binary.
+/// The folder of the first README.
+const TOP: &str = "";
+
+/// A copy of what a user has: the README, the examples and the static binary.
 pub(crate) struct Checkout<'suite> {
     scratch: &'suite Scratch,
     folder: PathBuf,
@@ -73,7 +77,7 @@ impl<'suite> Checkout<'suite> {
         fs::create_dir_all(&programs)?;
         fs::copy(init, programs.join("session-init")).doing("copy session-init")?;
         let mut command = scratch.command("cp");
-        command.arg("-R").arg(repository.join("examples")).arg(&folder);
+        command.arg("-R").args(["README.md", "examples"].map(|name| repository.join(name))).arg(&folder);
         run(command, &scratch.log())?;
         Ok(Self { scratch, folder, programs })
     }
@@ -96,11 +100,29 @@ impl<'suite> Checkout<'suite> {
         if example.with == With::Engine && engine.name == "podman" {
             self.podman_is_docker()?;
         }
+        if example.folder == TOP {
+            self.write_dockerfile(engine)?;
+        }
         self.run(example, || {
             let mut command = engine.with_environment(self.scratch.command("sh"));
             command.env("BASE", BASE);
             command
         })
+    }
+
+    /// Writes the Dockerfile that the README shows, and lets the engine have another image under the name of its base.
+    fn write_dockerfile(&self, engine: &CommandLine<'_>) -> Result<()> {
+        let readme = self.readme(TOP)?;
+        let dockerfile = readme.split_once("\n```Dockerfile\n").and_then(|(_, rest)| rest.split_once("\n```"));
+        let Some((dockerfile, _)) = dockerfile else { return failed("the README shows no Dockerfile") };
+        let base = dockerfile.lines().find_map(|line| line.strip_prefix("FROM "));
+        let Some(base) = base else { return failed("the Dockerfile has no base") };
+        engine.run_command(&["tag", BASE, base])?;
+        fs::write(self.folder.join("Dockerfile"), dockerfile).doing("write the Dockerfile")
+    }
+
+    fn readme(&self, folder: &str) -> Result<String> {
+        fs::read_to_string(self.folder.join(folder).join("README.md")).doing(format_args!("read {folder}/README.md"))
     }
 
     /// Runs the example without them.
@@ -109,8 +131,7 @@ impl<'suite> Checkout<'suite> {
     }
 
     fn run(&self, example: &Example, shell: impl Fn() -> Command) -> Result<String> {
-        let readme = self.folder.join("examples").join(example.folder).join("README.md");
-        let blocks = blocks(&fs::read_to_string(readme).doing("read README.md")?);
+        let blocks = blocks(&self.readme(example.folder)?);
         for block in example.blocks {
             let Some(Block { script, output }) = blocks.get(*block) else {
                 return failed("the README has no such block of commands");
@@ -127,14 +148,19 @@ impl<'suite> Checkout<'suite> {
 
     /// Is there a README with commands that nobody runs, or with commands and not a word on what they print?
     pub(crate) fn all_are_run(&self) -> Result<String> {
-        let mut count = 0_usize;
+        let mut folders = vec![TOP.to_owned()];
         for entry in fs::read_dir(self.folder.join("examples"))? {
-            let folder = entry?.file_name();
-            let readme = fs::read_to_string(self.folder.join("examples").join(&folder).join("README.md"));
-            for (index, block) in blocks(&readme.doing("read README.md")?).iter().enumerate() {
-                let run = EXAMPLES.iter().any(|example| *example.folder == *folder && example.blocks.contains(&index));
+            folders.push(format!("examples/{}", entry?.file_name().display()));
+        }
+        let mut count = 0_usize;
+        for folder in folders {
+            for (index, block) in blocks(&self.readme(&folder)?).iter().enumerate() {
+                if folder == TOP && !block.script.starts_with("docker ") {
+                    continue;
+                }
+                let run = EXAMPLES.iter().any(|example| example.folder == folder && example.blocks.contains(&index));
                 if !run || block.output.is_empty() {
-                    return failed(format!("not tested in {}: {}", folder.display(), block.script));
+                    return failed(format!("not tested in {folder}/README.md: {}", block.script));
                 }
                 count = count.saturating_add(1);
             }
@@ -202,20 +228,16 @@ struct Block {
     output: String,
 }
 
-/// The blocks of commands, each with the block of text that follows.
+/// The blocks of commands, each with the first block of text that follows.
 fn blocks(readme: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
-    let mut language = None;
-    for line in readme.lines() {
-        if let Some(word) = line.strip_prefix("```") {
-            language = Some(word).filter(|_| language.is_none());
-            if language == Some("sh") {
-                blocks.push(Block { script: String::new(), output: String::new() });
-            }
-        } else if let (Some(language), Some(block)) = (language, blocks.last_mut()) {
-            let text = if language == "sh" { &mut block.script } else { &mut block.output };
-            text.push_str(line);
-            text.push('\n');
+    for block in readme.split("\n```").skip(1).step_by(2) {
+        let (language, lines) = block.split_once('\n').unwrap_or_default();
+        let lines = format!("{lines}\n");
+        match (language, blocks.last_mut()) {
+            ("sh", _) => blocks.push(Block { script: lines, output: String::new() }),
+            ("text", Some(block)) if block.output.is_empty() => block.output = lines,
+            _ => {}
         }
     }
     blocks

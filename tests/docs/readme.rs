@@ -27,7 +27,9 @@ fn text() -> String {
 pub(crate) fn trials() -> Vec<Trial> {
     let (commands, lines) = (commands(&text()), command_lines(&text()));
     assert!(commands.len() >= 3 && lines.len() >= 10, "the README has changed its form: {commands:?} {lines:?}");
-    let commands = commands.into_iter().map(|(command, output)| {
+    // What takes an engine is run by tests/containers, which fails where it leaves out a block.
+    let commands = commands.into_iter().filter(|(command, _)| !command.starts_with("docker "));
+    let commands = commands.map(|(command, output)| {
         Trial::test(format!("README: {command}"), move || check(&command, output.as_deref()).map_err(Into::into))
     });
     let lines = lines.into_iter().map(|line| {
@@ -63,8 +65,9 @@ fn command_lines(text: &str) -> Vec<String> {
 /// Runs a command of the README, as this build has it, and compares what it prints, whatever the pids are.
 fn check(command: &str, expected: Option<&str>) -> Result<(), String> {
     if command.starts_with("make ") {
-        // These are what CI runs.
-        return Ok(());
+        let ci = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/run");
+        let ci = fs::read_to_string(ci).map_err(|error| error.to_string())?;
+        return if ci.lines().any(|line| line == command.trim()) { Ok(()) } else { Err("CI does not run it".into()) };
     }
     let command = command.replace("cargo run --release --", "session-init");
     let program = Path::new(env!("CARGO_BIN_EXE_session-init"));
