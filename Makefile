@@ -80,8 +80,9 @@ check: ## check format, lints, documentation and what is linked
 	.ci/deny
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --document-private-items
 
-docs: ## write the man page, the completions and the README's list of options
+docs: ## write the man page, the completions, and the README's list of options and its tables of what the suite sees
 	$(CARGO) test --quiet --test docs -- write
+	$(CARGO) test --quiet --test suite -- write
 
 bench: static ## measure session-init beside Debian's inits, as root
 	.ci/packages dumb-init tini catatonit musl-tools

@@ -2,7 +2,7 @@
 //!
 //! The body of a case says what session-init promises, and is written once. The other inits keep the promise too, or are
 //! listed as unlike with what they do instead. For one so listed the body has to fail, and what is said of it has to
-//! hold: a list of differences stays true by itself. [`table`] is that list as the README has it.
+//! hold: a list of differences stays true by itself. [`tables`] is that list as the README has it.
 
 mod dumb_init;
 mod every_init;
@@ -34,6 +34,14 @@ impl Peer {
         match self {
             Self::DumbInit => "dumb-init",
             Self::Tini => "tini",
+        }
+    }
+
+    /// Debian's, whose differences these are.
+    fn version(self) -> &'static str {
+        match self {
+            Self::DumbInit => "dumb-init 1.2.5",
+            Self::Tini => "tini 0.19",
         }
     }
 
@@ -164,18 +172,25 @@ fn expect_unlike(peer: Peer, body: fn(Init), instead: &str, shown_by: fn(Init)) 
     shown_by(peer.init());
 }
 
-/// Every difference, as a table in Markdown.
-pub(crate) fn table() -> String {
-    let mut table = String::from("| | session-init | dumb-init 1.2.5 | tini 0.19 | test |\n|---|---|---|---|---|\n");
-    for case in cases() {
+/// Every difference, as tables in Markdown: what every init does in some way, and what concerns the options of one peer.
+pub(crate) fn tables() -> String {
+    let cases = cases();
+    let peers = [&PEERS[..], &[Peer::DumbInit], &[Peer::Tini]];
+    peers.map(|peers| table(peers, cases.iter().filter(|case| case.peers == peers))).join("\n")
+}
+
+fn table<'cases>(peers: &[Peer], cases: impl Iterator<Item = &'cases Case>) -> String {
+    let names: Vec<_> = peers.iter().map(|peer| peer.version()).collect();
+    let mut table =
+        format!("| | session-init | {} | test |\n|---|---|{}---|\n", names.join(" | "), "---|".repeat(names.len()));
+    for case in cases {
         let Some((about, session_init)) = case.row else { continue };
-        let cell = |peer: Peer| match case.unlike.iter().find(|unlike| unlike.peer == peer) {
-            Some(unlike) => unlike.instead,
-            None if case.peers.contains(&peer) => "the same",
-            None => "–",
-        };
-        let (dumb_init, tini) = (cell(Peer::DumbInit), cell(Peer::Tini));
-        let _ = writeln!(table, "| {about} | {session_init} | {dumb_init} | {tini} | `{}` |", case.name);
+        let cells = peers.iter().map(|peer| {
+            let unlike = case.unlike.iter().find(|unlike| unlike.peer == *peer);
+            unlike.map_or("the same", |unlike| unlike.instead)
+        });
+        let cells: Vec<_> = cells.collect();
+        let _ = writeln!(table, "| {about} | {session_init} | {} | `{}` |", cells.join(" | "), case.name);
     }
     table
 }

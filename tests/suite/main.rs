@@ -29,6 +29,7 @@ mod compatibility;
 mod exec_failures;
 mod forwarding;
 mod pid_1;
+mod readme;
 mod reaping;
 mod roles;
 mod start;
@@ -45,13 +46,19 @@ use support::test::trial;
 
 fn main() -> ExitCode {
     let mut words = std::env::args_os().skip(1);
-    if words.next().is_some_and(|word| word == roles::WORD) {
-        roles::play(&words.collect::<Vec<_>>());
+    match words.next() {
+        Some(word) if word == roles::WORD => roles::play(&words.collect::<Vec<_>>()),
+        Some(word) if word == "write" => {
+            readme::write();
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
     }
     let modules = [
         exec_failures::TESTS,
         forwarding::TESTS,
         pid_1::TESTS,
+        readme::TESTS,
         reaping::TESTS,
         start::TESTS,
         teardown::TESTS,

@@ -44,7 +44,6 @@ fn act(words: &[&str]) {
         ["deaf-tree", count] => tree(number(count), SignalSet::ALL),
         ["runaway"] => runaway(),
         ["deaf"] => deaf(),
-        ["differences"] => say(format_args!("{}", crate::compatibility::table())),
         _ => panic!("there is no role {words:?}"),
     }
 }

@@ -3,6 +3,7 @@
 //! A case is a sentence about an init and a person at a terminal, which a bash or the init itself leads. All cases are
 //! run with the other inits too, and [`CASES`] says what comes of it.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use libtest_mimic::Trial;
@@ -87,6 +88,8 @@ const PROGRAMS: [Program; 5] = [
 
 /// A sentence that is true of some inits.
 struct Case {
+    /// In the words of the README's table.
+    row: &'static str,
     name: &'static str,
     /// Panics where it is not true.
     body: fn(Program),
@@ -96,34 +99,52 @@ struct Case {
 }
 
 macro_rules! cases {
-    ($($name:ident $([$need:ident])?: $($holds:ident)+;)*) => {
-        &[$(Case { name: stringify!($name), body: $name, needs: &[$($need)?], holds: [$($holds),+] }),*]
+    ($($row:literal $name:ident $([$need:ident])?: $($holds:ident)+;)*) => {
+        &[$(Case { row: $row, name: stringify!($name), body: $name, needs: &[$($need)?], holds: [$($holds),+] }),*]
     };
 }
 
 const YES: bool = true;
 const NOT: bool = false;
 
-/// What is true of whom. The README says the same, so a cell that changes is a failure either way.
+/// What is true of whom; a cell that changes is a failure either way. [`table`] is that list as the README has it.
 const CASES: &[Case] = cases! {
     //                                                          session-init  -c   dumb-init  -c   tini
+    "PID 1: job control in bash"
     in_a_container_a_shell_has_job_control [ROOT]:                      YES  YES        YES  YES    YES;
+    "PID 1: a resize is heard once"
     in_a_container_a_resize_is_heard_once [ROOT]:                       YES  YES        YES  NOT    YES;
+    "PID 1: a hang-up ends everything"
     in_a_container_a_hang_up_ends_everything [ROOT]:                    YES  YES        YES  YES    YES;
+    "Ctrl-C: status 130, and the prompt reads on"
     ctrl_c_gives_status_130_and_a_prompt_that_reads:                    YES  YES        YES  YES    YES;
+    "one Ctrl-C is one INT"
     ctrl_c_is_heard_once:                                               YES  YES        YES  NOT    YES;
+    "Ctrl-C leaves nobody of `sh -c 'sleep 99 & sleep 99'`"
     ctrl_c_leaves_nobody:                                               YES  NOT        YES  NOT    NOT;
+    "Ctrl-C ends `bash -c 'INIT sleep 99; echo went on'`"
     ctrl_c_ends_a_script:                                               YES  YES        NOT  NOT    NOT;
+    "Ctrl-C ends `bash -c 'INIT cat; echo went on'`"
     ctrl_c_ends_a_script_whose_command_reads_the_terminal:              YES  YES        NOT  NOT    NOT;
+    "Ctrl-Z gives the prompt, and `fg` goes on"
     ctrl_z_gives_the_prompt_and_fg_goes_on:                             YES  YES        YES  YES    NOT;
+    "`bg` and `wait` know the job"
     bg_and_wait_know_the_job:                                           YES  YES        YES  YES    NOT;
+    "`INIT cat &` does not take what is typed"
     a_job_in_the_background_does_not_take_what_is_typed:                YES  YES        NOT  YES    NOT;
+    "a shell started by hand has job control"
     a_shell_has_job_control:                                            YES  YES        NOT  YES    YES;
+    "vim comes back after Ctrl-Z"
     vim_comes_back_after_ctrl_z [VIM]:                                  YES  YES        NOT  YES    NOT;
+    "less comes back after Ctrl-Z"
     less_comes_back_after_ctrl_z [LESS]:                                YES  YES        NOT  YES    NOT;
+    "a resize is heard once"
     a_resize_is_heard_once:                                             YES  YES        YES  NOT    YES;
+    "a hang-up ends everything"
     a_hang_up_ends_everything:                                          YES  YES        YES  YES    YES;
+    "a killed command leaves the terminal's modes as it found them"
     a_killed_command_leaves_the_terminal_as_it_was:                     YES  NOT        NOT  NOT    NOT;
+    "where nobody could say `fg`, Ctrl-Z stops nothing"
     ctrl_z_does_nothing_where_nobody_could_say_fg:                      YES  YES        NOT  NOT    NOT;
 };
 
@@ -142,6 +163,18 @@ pub(crate) fn trials() -> Vec<Trial> {
             })
         })
         .collect()
+}
+
+/// Every case, as a table in Markdown.
+pub(crate) fn table() -> String {
+    let columns = |cells: [&str; 5]| cells.join(" | ");
+    let mut table =
+        format!("| | {} | test |\n|---|---|---|---|---|---|---|\n", columns(PROGRAMS.map(|program| program.name)));
+    for Case { row, name, holds, .. } in CASES {
+        let _ =
+            writeln!(table, "| {row} | {} | `{name}` |", columns(holds.map(|holds| if holds { "yes" } else { "no" })));
+    }
+    table
 }
 
 const TRIES: u32 = 3;

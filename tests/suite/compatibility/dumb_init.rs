@@ -34,8 +34,8 @@ pub(super) fn cases() -> Vec<Case> {
         case!(an_option_may_be_cut_short),
         case!(a_value_that_an_option_does_not_take_is_an_error),
         case!(an_option_that_is_cut_too_short_is_an_error)
-            .row("`--s`, `--si`, `--r`", "`--s` and `--r` could be more than one option, and are errors")
-            .dumb_init_unlike("the only options that begin so", |init| {
+            .row("`--s`, `--r`: options cut short so far", "an error: there are several")
+            .dumb_init_unlike("taken: there is one each", |init| {
                 init.clone().options(["--s", "--r", "15:3"]).sh("exit 3").expect_exit(3);
             }),
         case!(messages_begin_with_its_name).also_through_a_link(),
@@ -44,7 +44,7 @@ pub(super) fn cases() -> Vec<Case> {
         case!(only_a_debug_variable_of_1_makes_it_verbose).also_through_a_link(),
         case!(a_full_stderr_delays_nothing)
             .row("`-v`, and nobody reads stderr", "lines are left out")
-            .dumb_init_unlike("waits for ever: COMMAND is not run, and signals are not forwarded", |init| {
+            .dumb_init_unlike("waits for ever, before COMMAND is run", |init| {
                 let sets = |run: &Running| process::signal_sets(run.pid()).unwrap();
                 let run = init.verbose().with_full_stderr().sh("echo ran");
                 let run = run.wait_until("blocks signals", |run| sets(run).blocked.contains(TERM)).send(TERM);
@@ -61,7 +61,7 @@ pub(super) fn cases() -> Vec<Case> {
         case!(single_child_stops_at_a_job_control_stop_too),
         case!(one_key_is_one_signal_in_single_child_mode)
             .row("Ctrl-C on a terminal with `-c`", "COMMAND gets one INT")
-            .dumb_init_unlike("two: the terminal's and dumb-init's", |init| {
+            .dumb_init_unlike("two", |init| {
                 // Two that are pending at once are one.
                 let run = init.single_child().on_a_terminal().role(["listen"]).wait_for("ready");
                 let run = press_ctrl_c(run);
@@ -77,7 +77,7 @@ pub(super) fn cases() -> Vec<Case> {
         case!(job_control_signals_can_be_rewritten),
         case!(a_job_control_signal_that_is_dropped_does_nothing)
             .row("TSTP under `-r 20:0`", "nothing happens")
-            .dumb_init_unlike("dumb-init stops, COMMAND does not", |init| {
+            .dumb_init_unlike("dumb-init alone stops", |init| {
                 let run = init.rewrite("20:0").role(["listen", "CONT"]).wait_for("ready").send(TSTP).wait_stopped();
                 assert_ne!(process::state(run.command()), Some('T'));
                 let ended = run.send(CONT).expect_exit(0);
@@ -85,15 +85,15 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         case!(the_rest_of_the_group_gets_what_the_rules_make_of_term),
         case!(the_rest_of_the_group_gets_term_where_the_rules_drop_it)
-            .row("`-r 15:0`, and COMMAND has left processes in its group", "they get TERM all the same")
-            .dumb_init_unlike("they get nothing, and stay", |init| {
+            .row("`-r 15:0`: what COMMAND leaves in its group", "gets TERM all the same")
+            .dumb_init_unlike("gets nothing, and stays", |init| {
                 let run = init.rewrite("15:0").with_stdin().sh(LEAVE_ONE).wait_for("ready").close_stdin();
                 let ended = run.expect_exit(4);
                 assert_eq!(ended.living().len(), 1, "one is left");
             }),
         case!(what_is_stopped_in_the_rest_of_the_group_ends_too)
-            .row("COMMAND has left a stopped process in its group", "it gets TERM and CONT")
-            .dumb_init_unlike("it stays, with TERM pending", |init| {
+            .row("A stopped process that COMMAND leaves", "gets TERM and CONT")
+            .dumb_init_unlike("stays, with TERM pending", |init| {
                 let ended = init.with_stdin().sh(LEAVE_ONE_STOPPED).wait_for("ready").close_stdin().expect_exit(4);
                 let [left] = ended.living()[..] else { panic!("one is left: {:?}", ended.living()) };
                 process::wait_state(left, 'T');
@@ -108,7 +108,7 @@ pub(super) fn cases() -> Vec<Case> {
                 }
             }),
         case!(a_rule_that_cannot_do_anything_is_an_error)
-            .row("A rule for KILL, STOP or CHLD", "an error, for it could do nothing")
+            .row("A rule for KILL, STOP or CHLD", "an error: it could do nothing")
             .dumb_init_unlike("taken, and does nothing", |init| {
                 for rule in IDLE {
                     init.clone().rewrite(rule).sh("exit 3").expect_exit(3);
@@ -124,12 +124,12 @@ pub(super) fn cases() -> Vec<Case> {
             .dumb_init_unlike("an error", |init| refuses(&init, &NAMES)),
         case!(a_rule_may_name_a_real_time_signal)
             .row("Real-time signals in a rule: `-r 15:34`", "taken")
-            .dumb_init_unlike("an error (it forwards them, but cannot rewrite them)", |init| {
+            .dumb_init_unlike("an error", |init| {
                 refuses(&init, &["15:34", "34:15", "15:64"]);
             }),
         // The reaper.
         case!(orphans_come_to_it_even_where_it_is_not_pid_1)
-            .row("Orphans where the init is not PID 1", "it is their parent, and reaps them")
+            .row("Orphans where it is not PID 1", "come to it, and are reaped")
             .dumb_init_unlike("go to PID 1, or another subreaper", |init| {
                 let run = init.with_stdin().sh(MAKE_ORPHAN).wait_for("orphan");
                 let orphan = run.pid_behind("orphan");

@@ -21,7 +21,7 @@ pub(super) fn cases() -> Vec<Case> {
         case!(arguments_pass_byte_for_byte),
         case!(options_end_at_the_first_word_that_is_none)
             .row("Options end", "at the first word that is none")
-            .tini_unlike("at `--` alone: without it tini takes COMMAND's options for its own", |init| {
+            .tini_unlike("at `--` alone; without it tini takes COMMAND's options", |init| {
                 Init::of(init.program()).run(["echo", "-h"]).expect_exit(0).stdout_has("Usage: tini");
             }),
         case!(two_dashes_end_the_options),
@@ -31,13 +31,13 @@ pub(super) fn cases() -> Vec<Case> {
         case!(command_is_found_in_path),
         case!(a_script_without_a_first_line_is_run_by_sh),
         case!(blocked_signals_stay_blocked)
-            .row("Signals that are blocked at the start", "stay blocked for COMMAND")
-            .dumb_init_unlike("COMMAND starts with none blocked", |init| {
+            .row("Signals blocked at the start", "stay blocked for COMMAND")
+            .dumb_init_unlike("none is blocked for COMMAND", |init| {
                 init.blocking(SOME).run(SHOW_BLOCKED).expect_exit(0).stdout_is("SigBlk:\t0000000000000000\n");
             }),
         case!(ignored_signals_stay_ignored)
-            .row("Signals that are ignored at the start (`nohup`)", "stay ignored for COMMAND")
-            .dumb_init_unlike("COMMAND starts with none ignored", |init| {
+            .row("Signals ignored at the start (`nohup`)", "stay ignored for COMMAND")
+            .dumb_init_unlike("none is ignored by COMMAND", |init| {
                 init.ignoring(SOME).run(SHOW_IGNORED).expect_exit(0).stdout_is("SigIgn:\t0000000000000000\n");
             }),
         case!(command_leads_a_session).row("COMMAND leads", "a session").tini_unlike(
@@ -53,7 +53,7 @@ pub(super) fn cases() -> Vec<Case> {
         case!(death_by_a_signal_is_128_plus_its_number),
         case!(a_stopped_command_is_not_taken_for_ended),
         case!(a_command_that_dies_of_int_takes_its_init_along)
-            .row("COMMAND died of INT, and the init is not PID 1", "dies of INT, so that a calling script stops too")
+            .row("COMMAND died of INT, not PID 1", "dies of INT: a calling script stops too")
             .dumb_init_unlike("exits with 130", |init| drop(init.sh("kill -INT $$").expect_exit(130)))
             .tini_unlike("exits with 130", |init| drop(init.sh("kill -INT $$").expect_exit(130))),
         case!(death_by_int_is_130_for_pid_1).needs_root(),
@@ -61,18 +61,18 @@ pub(super) fn cases() -> Vec<Case> {
             .row("COMMAND is not found", "status 127")
             .dumb_init_unlike("status 2", |init| drop(init.run(["no-such-command"]).expect_exit(2))),
         case!(a_command_that_cannot_be_run_is_126)
-            .row("COMMAND may not be executed", "status 126")
+            .row("COMMAND is not executable", "status 126")
             .dumb_init_unlike("status 2", |init| drop(init.run(["/etc/passwd"]).expect_exit(2))),
         case!(the_rest_of_the_group_ends_with_command)
-            .row("COMMAND has ended and left processes in its group", "they get TERM")
-            .tini_unlike("they stay", |init| {
+            .row("What COMMAND leaves in its group", "gets TERM")
+            .tini_unlike("stays", |init| {
                 let ended = init.with_stdin().sh(LEAVE_ONE).wait_for("ready").close_stdin().expect_exit(4);
                 assert_eq!(ended.living().len(), 1, "one is left");
             }),
         case!(a_session_of_its_own_outlives_command),
         // Signals.
         case!(every_standard_signal_is_forwarded).row("ILL, TRAP, ABRT, BUS, FPE, SEGV, SYS", "forwarded").tini_unlike(
-            "end tini; COMMAND goes on",
+            "end tini alone",
             |init| {
                 for signal in [ILL, TRAP, ABRT, BUS, FPE, SEGV, SYS] {
                     let script = "ulimit -c 0; exec $INIT $ROLE listen";
@@ -84,12 +84,12 @@ pub(super) fn cases() -> Vec<Case> {
         case!(real_time_signals_are_forwarded_as_often_as_they_come),
         case!(signals_32_and_33_are_forwarded)
             .row("Signals 32 and 33", "forwarded")
-            .dumb_init_unlike("end dumb-init; COMMAND goes on", ends_by_32_and_33)
-            .tini_unlike("end tini; COMMAND goes on", ends_by_32_and_33),
+            .dumb_init_unlike("end dumb-init alone", ends_by_32_and_33)
+            .tini_unlike("end tini alone", ends_by_32_and_33),
         case!(chld_is_not_forwarded),
         case!(signals_reach_the_whole_group)
-            .row("A signal reaches", "COMMAND's process group (`--target child`: its process alone)")
-            .tini_unlike("COMMAND's process alone (`-g`: its process group)", |init| {
+            .row("A signal reaches", "COMMAND's process group; with `--target child` COMMAND alone")
+            .tini_unlike("COMMAND alone; with `-g` its process group", |init| {
                 let run = init.sh(TWO_IN_A_GROUP).wait_for("ready").send(TERM).wait_for("first got TERM");
                 let ended = run.expect_exit(3);
                 assert!(!ended.stdout.contains("second got TERM"));
@@ -97,28 +97,25 @@ pub(super) fn cases() -> Vec<Case> {
             }),
         case!(pid_1_forwards_a_signal_that_it_would_not_die_of).needs_root(),
         case!(a_job_control_stop_stops_both_until_cont)
-            .row("TSTP, TTIN, TTOU", "COMMAND's group and the init itself stop, until CONT")
-            .tini_unlike("TSTP is forwarded as it is, TTIN and TTOU are ignored; tini does not stop", |init| {
+            .row("TSTP, TTIN, TTOU", "stop COMMAND's group and the init, until CONT")
+            .tini_unlike("TSTP is forwarded, TTIN and TTOU are not; tini does not stop", |init| {
                 let run = init.role(["listen", "CONT"]).wait_for("ready");
                 let ended = run.send(TTIN).send(TTOU).send(TSTP).wait_for("got TSTP").send(CONT).expect_exit(0);
                 assert!(!ended.stdout.contains("TT"), "{}", ended.stdout);
             }),
         case!(a_stopped_command_can_act_on_term)
-            .row("TERM while COMMAND is stopped", "forwarded, and then CONT, so that it can act on it")
+            .row("TERM while COMMAND is stopped", "CONT follows, so that COMMAND can act")
             .dumb_init_unlike("COMMAND stays stopped", stays_stopped_with_term_pending)
             .tini_unlike("COMMAND stays stopped", stays_stopped_with_term_pending),
         case!(a_signal_from_before_the_start_is_forwarded)
-            .row("A signal that was pending at the start", "forwarded")
-            .dumb_init_unlike(
-                "lost: it is sent to a group that is not there yet, or caught in the child before exec",
-                |init| {
-                    let lost = (0..200).any(|_| !gets_what_was_pending(&init));
-                    assert!(lost, "one of 200 is lost");
-                },
-            ),
+            .row("A signal pending at the start", "forwarded")
+            .dumb_init_unlike("may be lost", |init| {
+                let lost = (0..200).any(|_| !gets_what_was_pending(&init));
+                assert!(lost, "one of 200 is lost");
+            }),
         case!(a_signal_just_after_the_start_is_forwarded)
             .row("A signal within 2 ms of the start", "forwarded")
-            .dumb_init_unlike("lost, if it comes between fork and exec (180 of 600 were)", |init| {
+            .dumb_init_unlike("may be lost, between fork and exec", |init| {
                 let lost = (0..2000).any(|index| is_lost(&init, index));
                 assert!(lost, "one of 2000 is lost");
             }),
@@ -139,8 +136,8 @@ pub(super) fn cases() -> Vec<Case> {
         case!(pid_1_reaps_orphans).needs_root(),
         case!(a_stopped_and_traced_orphan_is_no_matter)
             .needs_root()
-            .row("An orphan that is stopped by ptrace, as PID 1", "no matter")
-            .dumb_init_unlike("a failed assertion ends dumb-init, and with it the container", |init| {
+            .row("An orphan stopped by ptrace, as PID 1", "no matter")
+            .dumb_init_unlike("ends dumb-init, and the container", |init| {
                 init.as_pid_1().role(["traced-orphan"]).expect_death(SEGV).stderr_has("Assertion");
             }),
         // The terminal.
@@ -150,28 +147,28 @@ pub(super) fn cases() -> Vec<Case> {
         case!(it_works_below_itself),
         case!(it_works_as_the_interpreter_of_a_script),
         case!(it_works_with_descriptors_0_to_2_closed).row("Descriptor 0 is closed", "no matter").tini_unlike(
-            "an error, and COMMAND is not run",
+            "an error",
             |init| {
                 init.closing([0]).run(["echo", "ran"]).expect_exit(1).stdout_is("").stderr_has("tcsetpgrp");
             },
         ),
         case!(it_works_in_somebody_elses_session),
-        case!(nothing_is_said_unasked).row("Said unasked where the init is not PID 1", "nothing").tini_unlike(
-            "a warning of three lines, without `-s`",
+        case!(nothing_is_said_unasked).row("Said unasked where it is not PID 1", "nothing").tini_unlike(
+            "a warning, without `-s`",
             |init| {
                 init.sh("exit 0").expect_exit(0).stderr_has("not running as PID 1");
             },
         ),
         case!(its_directory_is_the_root)
-            .row("The init's own working directory", "`/`, so that no mount is kept busy")
+            .row("The init's own working directory", "`/`: no mount is kept busy")
             .tini_unlike("the one it was started in", |init| {
                 let run = init.in_directory("/usr").role(["listen"]).wait_for("ready");
                 assert_eq!(directory_of(run.pid()), "/usr");
             }),
         case!(stdout_is_at_its_end_when_command_closes_it)
             .row("COMMAND closes its stdout", "its reader sees the end")
-            .dumb_init_unlike("the reader waits: dumb-init has it open too", keeps_stdout_open)
-            .tini_unlike("the reader waits: tini has it open too", keeps_stdout_open),
+            .dumb_init_unlike("its reader waits for dumb-init", keeps_stdout_open)
+            .tini_unlike("its reader waits for tini", keeps_stdout_open),
         case!(no_command_is_an_error),
         case!(an_unknown_option_is_an_error),
     ]
