@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use crate::exit::RemapError;
 use crate::exit::status;
 use crate::period::PeriodError;
-use crate::route::{RuleError, Target, TargetError};
+use crate::route::{RuleError, TargetError};
 use crate::signal::SignalError;
 use crate::sys::describe;
 
@@ -50,9 +50,12 @@ pub enum UsageError {
         /// What is wrong with the value.
         error: ValueError,
     },
-    /// Without a session and a group of its own COMMAND cannot be reached through one.
-    #[error("target {0} contradicts --single-child: COMMAND then shares its group and session with session-init")]
-    TargetNeedsSession(Target),
+    /// Without a session and a group of its own COMMAND cannot be reached through one: what says the target, and what says
+    /// `--single-child`.
+    #[error(
+        "{0} contradicts {1}: COMMAND then shares its group and session with session-init, so neither can be a target"
+    )]
+    TargetNeedsSession(&'static str, &'static str),
     /// One waits for what is left to end by itself, the other asks it to.
     #[error("--grace contradicts --linger: one asks what is left to end, the other waits until it does by itself")]
     GraceAndLinger,

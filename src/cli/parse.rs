@@ -97,7 +97,7 @@ pub fn parse(
     let target = given.target.or(inherited.target);
     let mut targets = target.into_iter().chain(rules.iter().filter_map(Rule::target));
     if let Some(target) = targets.find(|target| single_child && target.needs_session()) {
-        return Err(UsageError::TargetNeedsSession(target));
+        return Err(target_needs_session(target, &given, &inherited));
     }
     let target = target.unwrap_or(if single_child { Target::Child } else { Target::Group });
     let config = Config {
@@ -125,6 +125,25 @@ pub fn parse(
         return Ok(Invocation::Explain(config, Box::new(Sources { given, inherited, of_dumb_init })));
     }
     Ok(Invocation::Run(config))
+}
+
+/// Names what says so, for whoever has to find it. The target is the first that needs a session, of all or of a rule.
+/// Names what says so, for whoever has to find it. The target is the first that needs a session, of all or of a rule.
+#[cold]
+#[inline(never)]
+fn target_needs_session(target: Target, given: &Draft, inherited: &Draft) -> UsageError {
+    let one = if given.target == Some(target) {
+        "--target"
+    } else if given.target.is_none() && inherited.target == Some(target) {
+        "SESSION_INIT_TARGET"
+    } else if inherited.rules.iter().any(|rule| rule.target() == Some(target)) {
+        "SESSION_INIT_REWRITE"
+    } else {
+        "--rewrite"
+    };
+    let of_environment =
+        if inherited.single_child.is_some() { "SESSION_INIT_SINGLE_CHILD" } else { "DUMB_INIT_SETSID" };
+    UsageError::TargetNeedsSession(one, if given.single_child.is_some() { "--single-child" } else { of_environment })
 }
 
 enum CommandLine {
@@ -370,10 +389,27 @@ mod tests {
         ] {
             assert!(message(arguments).contains("contradicts --single-child"), "{arguments:?}");
         }
-        assert!(with(&[("SESSION_INIT_TARGET", "group")], &["-c", "x"]).is_err());
-        assert!(with(&[("DUMB_INIT_SETSID", "0")], &["-g", "x"]).is_err());
         assert!(message(&["--linger", "-t5", "x"]).contains("--grace contradicts --linger"));
         assert!(with(&[], &["-c", "--target", "all", "-rHUP@child", "x"]).is_ok());
+    }
+
+    #[test]
+    fn a_target_that_needs_a_session_is_named_by_its_option_or_its_variable() {
+        let (target, rewrite) = (("SESSION_INIT_TARGET", "group"), ("SESSION_INIT_REWRITE", "HUP@session"));
+        let (ours, of_dumb_init) = (("SESSION_INIT_SINGLE_CHILD", "1"), ("DUMB_INIT_SETSID", "0"));
+        for (variables, arguments, text) in [
+            (&[target][..], &["-c"][..], "SESSION_INIT_TARGET contradicts --single-child:"),
+            (&[rewrite], &["-c"], "SESSION_INIT_REWRITE contradicts --single-child:"),
+            (&[rewrite, target], &["-c", "--target", "all"], "SESSION_INIT_REWRITE contradicts"),
+            (&[rewrite], &["-cg"], "--target contradicts --single-child:"),
+            (&[], &["-crHUP@group"], "--rewrite contradicts --single-child:"),
+            (&[ours], &["-g"], "--target contradicts SESSION_INIT_SINGLE_CHILD:"),
+            (&[of_dumb_init, target], &[], "SESSION_INIT_TARGET contradicts DUMB_INIT_SETSID:"),
+            (&[ours, of_dumb_init], &["-g"], "--target contradicts SESSION_INIT_SINGLE_CHILD:"),
+        ] {
+            let message = with(variables, &[arguments, &["x"]].concat()).map(|_| ()).unwrap_err();
+            assert!(message.starts_with(text), "{message}");
+        }
     }
 
     #[test]

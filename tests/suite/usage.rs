@@ -178,7 +178,9 @@ fn what_contradicts_gets_one_clear_line_with_the_reason() {
         refuses(Init::new(), arguments, &["contradicts --single-child", "shares its group and session"]);
     }
     let dumb = Init::new().variable("DUMB_INIT_SETSID", "0");
-    refuses(dumb, ["-g"], &["contradicts --single-child"]);
+    refuses(dumb, ["-g"], &["--target contradicts DUMB_INIT_SETSID"]);
+    let inherits = Init::new().variable("SESSION_INIT_TARGET", "group");
+    refuses(inherits, ["-c"], &["SESSION_INIT_TARGET contradicts --single-child"]);
     refuses(Init::new(), ["--linger", "--grace=5"], &["--grace contradicts --linger"]);
     accepts(["-c", "--target", "child", "-rHUP@child,INT@all"]);
 }
