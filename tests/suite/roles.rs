@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use crate::support::process;
-use crate::support::signal::{KILL, STOP, Signal, SignalSet, TERM};
+use crate::support::signal::{CHLD, KILL, PWR, STOP, Signal, SignalSet, TERM};
 use crate::support::sys::{self, Fork};
 
 /// The first argument of this binary when it plays a role.
@@ -31,6 +31,8 @@ fn act(words: &[&str]) {
         ["listen"] => listen(&[]),
         ["listen", ends @ ..] => listen(ends),
         ["count"] => count(),
+        ["serve", status] => serve(number(status)),
+        ["serve-in-background"] => serve_in_background(),
         ["die", signal] => die(Signal::named(signal)),
         ["exit", status] => sys::exit_now(number(status)),
         ["as-user", user, rest @ ..] => as_user(number(user), rest),
@@ -92,6 +94,36 @@ fn count() {
         }
     }
     say(format_args!("counted"));
+}
+
+/// A server: a master and a worker in its group, that end at the first signal. The master has its worker end by PWR, which
+/// comes behind all that was sent to both.
+fn serve(status: i32) {
+    let _ = sys::set_blocked(SignalSet::ALL);
+    let first_signal = || {
+        let mut signals = std::iter::repeat_with(|| sys::take_signal(SignalSet::ALL, None)).flatten();
+        signals.find(|signal| *signal != CHLD).expect("it goes on for ever")
+    };
+    match sys::fork() {
+        Ok(Fork::Child) => say(format_args!("worker got {}", first_signal())),
+        Ok(Fork::Parent(worker)) => {
+            say(format_args!("ready {}", sys::pid()));
+            say(format_args!("master got {}", first_signal()));
+            let _ = sys::kill(worker, PWR);
+            let _ = sys::wait(worker);
+            sys::exit_now(status);
+        }
+        Err(error) => panic!("cannot fork: {error}"),
+    }
+}
+
+fn serve_in_background() {
+    // What comes before it serves comes all the same.
+    let _ = sys::set_blocked(SignalSet::ALL);
+    if let Ok(Fork::Child) = sys::fork() {
+        let _ = sys::set_session();
+        serve(0);
+    }
 }
 
 fn die(signal: Signal) {
