@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use libtest_mimic::Trial;
+use libtest_mimic::{Failed, Trial};
 use session_init::cli::docs;
 use session_init::cli::flags::Page;
 
@@ -36,7 +36,21 @@ pub(crate) fn trials() -> Vec<Trial> {
         let explained = line.replacen("session-init", "session-init --explain", 1);
         Trial::test(format!("README: {line}"), move || check(&explained, None).map_err(Into::into))
     });
-    commands.chain(lines).collect()
+    commands.chain(lines).chain([Trial::test("README: what to write is on the first screen", first_screen)]).collect()
+}
+
+/// Lines of a screen that is not large.
+const SCREEN: usize = 40;
+
+/// Whoever comes from another init finds what to write without scrolling.
+fn first_screen() -> Result<(), Failed> {
+    let text = text();
+    let screen: Vec<&str> = text.lines().take(SCREEN).collect();
+    let is_there = |init: &str| screen.iter().any(|line| line.starts_with(&format!("| {init} |")));
+    match ["dumb-init", "tini", "catatonit", "docker", "podman"].into_iter().find(|init| !is_there(init)) {
+        Some(init) => Err(format!("{init} is not there").into()),
+        None => Ok(()),
+    }
 }
 
 /// Every block of the language `sh`, and the block of the language `text` that shows what it prints, if one comes next.
