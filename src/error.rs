@@ -56,9 +56,9 @@ pub enum UsageError {
         "{0} contradicts {1}: COMMAND then shares its group and session with session-init, so neither can be a target"
     )]
     TargetNeedsSession(&'static str, &'static str),
-    /// One waits for what is left to end by itself, the other asks it to.
-    #[error("--grace contradicts --linger: one asks what is left to end, the other waits until it does by itself")]
-    GraceAndLinger,
+    /// One asks what is left to end, the other waits until it does by itself: what says `--grace`, and what `--linger`.
+    #[error("{0} contradicts {1}: one asks what is left to end, the other waits until it does by itself")]
+    GraceAndLinger(&'static str, &'static str),
     /// lexopt does not know what to do with a word, though every value has been asked for.
     #[error("the command line cannot be read")]
     Unreadable,

@@ -118,7 +118,9 @@ pub fn parse(
         verbosity,
     };
     if config.linger && config.grace != Period::Zero {
-        return Err(UsageError::GraceAndLinger);
+        let grace = if given.grace.is_some() { "--grace" } else { "SESSION_INIT_GRACE" };
+        let linger = if given.linger.is_some() { "--linger" } else { "SESSION_INIT_LINGER" };
+        return Err(UsageError::GraceAndLinger(grace, linger));
     }
     let config = Box::new(config);
     if explain {
@@ -394,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_that_needs_a_session_is_named_by_its_option_or_its_variable() {
+    fn what_contradicts_is_named_by_its_option_or_its_variable() {
         let (target, rewrite) = (("SESSION_INIT_TARGET", "group"), ("SESSION_INIT_REWRITE", "HUP@session"));
         let (ours, of_dumb_init) = (("SESSION_INIT_SINGLE_CHILD", "1"), ("DUMB_INIT_SETSID", "0"));
         for (variables, arguments, text) in [
@@ -406,6 +408,8 @@ mod tests {
             (&[ours], &["-g"], "--target contradicts SESSION_INIT_SINGLE_CHILD:"),
             (&[of_dumb_init, target], &[], "SESSION_INIT_TARGET contradicts DUMB_INIT_SETSID:"),
             (&[ours, of_dumb_init], &["-g"], "--target contradicts SESSION_INIT_SINGLE_CHILD:"),
+            (&[("SESSION_INIT_GRACE", "5")], &["--linger"], "SESSION_INIT_GRACE contradicts --linger:"),
+            (&[("SESSION_INIT_LINGER", "1")], &["-t5"], "--grace contradicts SESSION_INIT_LINGER:"),
         ] {
             let message = with(variables, &[arguments, &["x"]].concat()).map(|_| ()).unwrap_err();
             assert!(message.starts_with(text), "{message}");
