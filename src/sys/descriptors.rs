@@ -68,9 +68,12 @@ pub(crate) fn write_to_stderr(line: &[u8]) {
 }
 
 fn write_now(line: &[u8]) -> Result<(), Errno> {
-    let is_file = fstat(stderr()).is_ok_and(|stat| SFlag::from_bits_truncate(stat.st_mode).contains(SFlag::S_IFREG));
-    if is_file {
+    let kind = kind(stderr());
+    if kind == SFlag::S_IFREG {
         return write(stderr(), line).map(drop);
+    }
+    if kind == SFlag::S_IFSOCK {
+        return send_without_waiting(line);
     }
     // COMMAND may fill the pipe between the poll and the write, so the write itself must not wait either.
     match write_without_waiting(line) {
@@ -83,6 +86,13 @@ fn write_now(line: &[u8]) -> Result<(), Errno> {
         Ok(stderr) => write(stderr.as_fd(), line).map(drop),
         Err(_) => write(stderr(), line).map(drop),
     }
+}
+
+/// A socket that has room, as poll(2) sees it, need not have room for a whole line; and it cannot be opened anew.
+fn send_without_waiting(line: &[u8]) -> Result<(), Errno> {
+    // SAFETY: the call reads as many bytes as the line has.
+    let result = unsafe { libc::send(libc::STDERR_FILENO, line.as_ptr().cast(), line.len(), libc::MSG_DONTWAIT) };
+    if result < 0 { Err(Errno::last()) } else { Ok(()) }
 }
 
 /// `pwritev2` with `RWF_NOWAIT`, which fails with `EAGAIN` rather than wait. Not every file and kernel knows it.
@@ -111,10 +121,13 @@ fn forget_own(signal: Signal) {
 pub(crate) fn is_pipe(number: RawFd) -> bool {
     // SAFETY: fstat answers EBADF where the descriptor is closed, and nothing else is done with it.
     let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
-    fstat(descriptor).is_ok_and(|stat| {
-        let kind = SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT;
-        kind == SFlag::S_IFIFO || kind == SFlag::S_IFSOCK
-    })
+    let kind = kind(descriptor);
+    kind == SFlag::S_IFIFO || kind == SFlag::S_IFSOCK
+}
+
+/// What kind of file this is; none where it is closed.
+fn kind(descriptor: BorrowedFd<'_>) -> SFlag {
+    fstat(descriptor).map_or(SFlag::empty(), |stat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT)
 }
 
 /// Closes every descriptor but stderr, and but this one. A reader of a pipe must see its end when COMMAND, and not

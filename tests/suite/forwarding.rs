@@ -257,10 +257,11 @@ fn a_command_that_is_not_stopped_gets_no_cont() {
 }
 
 /// Each stderr that does not take what is written to it.
-fn bad_stderrs() -> [Init; 4] {
+fn bad_stderrs() -> [Init; 5] {
     [
         Init::new().with_full_stderr(),
         Init::new().with_broken_stderr(),
+        Init::new().with_stderr_on_a_narrow_socket(),
         Init::new().with_stderr_on_a_full_disk(),
         Init::new().closing([2]),
     ]
@@ -276,7 +277,7 @@ fn what_stderr_does_changes_nothing() {
         init.clone().verbose().sh("exit 7").expect_exit(7);
         init.clone().verbose().sh("kill -KILL $$").expect_exit(137);
         init.clone().run(["/nonexistent"]).expect_exit(127);
-        init.option("--nonsense").run(["true"]).expect_exit(1);
+        init.option(format!("--{}", "x".repeat(5000))).run(["true"]).expect_exit(1);
     }
 }
 

@@ -27,6 +27,8 @@ enum Stderr {
     Full,
     /// A pipe that nobody can read any more.
     Broken,
+    /// A socket with room for a short line but not for a long one, which nobody reads.
+    NarrowSocket,
     /// `/dev/full`.
     DiskFull,
 }
@@ -252,6 +254,11 @@ impl Init {
         self
     }
 
+    pub(crate) fn with_stderr_on_a_narrow_socket(mut self) -> Self {
+        self.stderr = Stderr::NarrowSocket;
+        self
+    }
+
     pub(crate) fn with_stderr_on_a_full_disk(mut self) -> Self {
         self.stderr = Stderr::DiskFull;
         self
@@ -389,13 +396,14 @@ impl Init {
         if self.stderr == Stderr::DiskFull {
             return Ok(OpenOptions::new().write(true).open("/dev/full")?.into());
         }
-        let (reader, writer) = sys::pipe()?;
+        let (reader, writer) = if self.stderr == Stderr::NarrowSocket { sys::narrow_socket()? } else { sys::pipe()? };
         match self.stderr {
             Stderr::Read => running.stderr = Some(Output::read_from(reader)?),
             Stderr::Full => {
                 sys::fill(&writer)?;
                 running.kept.push(reader);
             }
+            Stderr::NarrowSocket => running.kept.push(reader),
             Stderr::Broken | Stderr::DiskFull => drop(reader),
         }
         Ok(writer)

@@ -6,6 +6,7 @@
 use std::ffi::{CStr, c_char, c_int, c_long};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
 use std::ptr;
 use std::time::Duration;
 
@@ -364,6 +365,25 @@ pub(crate) fn fill(pipe: &OwnedFd) -> io::Result<()> {
         while write(pipe.as_raw_fd(), &[b'.'; 4096][..size]).is_ok() {}
     }
     set_nonblocking(pipe.as_fd(), false)
+}
+
+/// A stream of the smallest buffer there is, the end to read from first. With one byte in it a line still fits, but not
+/// every line.
+pub(crate) fn narrow_socket() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (reader, writer) = UnixStream::pair()?;
+    let least: c_int = 1;
+    // SAFETY: the option's value is an int, and so long.
+    check(unsafe {
+        libc::setsockopt(
+            writer.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_SNDBUF,
+            (&raw const least).cast(),
+            size_of::<c_int>().try_into().expect("four bytes"),
+        )
+    })?;
+    write(writer.as_raw_fd(), b"x")?;
+    Ok((reader.into(), writer.into()))
 }
 
 /// How many bytes could be read at once.
