@@ -130,7 +130,6 @@ pub fn parse(
 }
 
 /// Names what says so, for whoever has to find it. The target is the first that needs a session, of all or of a rule.
-/// Names what says so, for whoever has to find it. The target is the first that needs a session, of all or of a rule.
 #[cold]
 #[inline(never)]
 fn target_needs_session(target: Target, given: &Draft, inherited: &Draft) -> UsageError {

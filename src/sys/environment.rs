@@ -3,7 +3,8 @@
 use std::ffi::{CStr, OsStr, c_char};
 use std::os::unix::ffi::OsStrExt;
 
-/// The array of its strings, which ends with null.
+/// The array of its strings, which ends with null; null itself where a library that was loaded before has cleared it
+/// (clearenv(3)).
 pub(crate) fn pointer() -> *const *const c_char {
     unsafe extern "C" {
         static environ: *const *const c_char;
@@ -21,17 +22,19 @@ pub(crate) fn strings() -> impl Iterator<Item = &'static CStr> {
 }
 
 fn places() -> impl Iterator<Item = *const c_char> {
-    (0..).map_while(|index| {
+    let array = pointer();
+    (0..).take_while(move |_| !array.is_null()).map_while(move |index| {
         // SAFETY: the array ends with a null pointer, and `map_while` stops there.
-        let place = unsafe { pointer().add(index) };
+        let place = unsafe { array.add(index) };
         // SAFETY: as above.
         let string = unsafe { place.read() };
         (!string.is_null()).then_some(string)
     })
 }
 
-/// The value of a variable.
+/// The value of a variable, whose name holds no zero byte.
 pub(crate) fn variable(name: &str) -> Option<&'static OsStr> {
+    debug_assert!(!name.contains('\0'), "a name in the environment ends before a zero byte");
     places().find_map(|string| {
         // Most strings differ from the name at once: their length, which a `CStr` would begin with, is of no interest.
         // SAFETY: no more is read of either than the name is long, nor anything after the zero byte of the string.
@@ -39,7 +42,7 @@ pub(crate) fn variable(name: &str) -> Option<&'static OsStr> {
         if differs {
             return None;
         }
-        // SAFETY: the string begins with the name, so that it is at least as long.
+        // SAFETY: the string begins with the name, which holds no zero byte, so that it is at least as long.
         let rest = unsafe { string.add(name.len()) };
         // SAFETY: the end of a string is a string.
         let rest = unsafe { CStr::from_ptr(rest) };
