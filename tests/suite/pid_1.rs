@@ -142,11 +142,11 @@ fn in_a_container_of_runc_it_forwards_reaps_and_ends() {
             .collect::<Vec<_>>()
     };
     let run = Init::of("/usr/bin/env").run(runc(&["run", "-b", bundle.to_str().unwrap(), &id]));
-    let run = run.wait_for("1 S");
+    let run = run.wait_for("STAT");
     let run = run.wait_until("shows nothing but the init, the shell and its ps", |run| {
         let output = run.output_so_far();
         let last = output.rsplit("PID").next().unwrap_or_default().to_owned();
-        last.contains("/init") && last.contains("ps -o") && !last.contains(" Z ")
+        last.contains("/init") && last.contains("ps -o") && !last.contains(" Z")
     });
     let kill = runc(&["kill", &id, "TERM"]);
     assert!(Command::new(&kill[0]).args(&kill[1..]).status().expect("runc").success());
