@@ -60,7 +60,7 @@ test-dist: dist ## install what dist has built as its users would, run it as PID
 	$(CARGO) test --test dist
 
 # As it ships: SESSION_INIT_BIN says otherwise. STORM=faults runs that one alone, `--table` prints rows for the README.
-torture: ## run every storm at full length (hours), or STORM='NAME...' alone
+torture: ## run every storm at full length (half an hour), or STORM='NAME...' alone
 	.ci/packages
 	$(CARGO) test --release --test torture -- --long $(STORM)
 
