@@ -16,6 +16,7 @@ pub(crate) const TESTS: &[Test] = tests![
     session_init_keeps_nothing_but_stderr,
     a_reader_sees_the_end_when_the_command_closes_its_output,
     with_any_of_the_standard_descriptors_closed_the_command_finds_them_closed,
+    what_gets_the_number_of_a_closed_stderr_gets_no_messages,
     the_command_keeps_the_working_directory_and_session_init_goes_to_the_root,
     arguments_pass_byte_for_byte,
     the_environment_passes_byte_for_byte,
@@ -135,6 +136,13 @@ fn with_any_of_the_standard_descriptors_closed_the_command_finds_them_closed() {
             keeps_only(run, kept).send(TERM).expect_exit(143).nothing_left();
         }
     }
+}
+
+fn what_gets_the_number_of_a_closed_stderr_gets_no_messages() {
+    let init = Init::new().on_a_terminal().closing(vec![2]).verbose();
+    let run = init.role(["listen"]).wait_for("ready").send(USR1).wait_for("got USR1");
+    let ended = run.send(TERM).expect_exit(0);
+    assert!(!ended.stdout.contains("[session-init]"), "{}", ended.stdout);
 }
 
 fn the_command_keeps_the_working_directory_and_session_init_goes_to_the_root() {

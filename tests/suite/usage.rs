@@ -28,6 +28,7 @@ pub(crate) const TESTS: &[Test] = tests![
     dumb_init_s_variables_have_one_value_that_counts,
     an_empty_variable_counts_as_unset,
     help_and_version_go_to_stdout_and_run_nothing,
+    an_explanation_is_bold_on_a_terminal_alone_and_never_with_no_color,
     help_and_version_say_so_where_stdout_takes_nothing,
 ];
 
@@ -394,6 +395,18 @@ fn help_and_version_go_to_stdout_and_run_nothing() {
             "{rest}"
         );
     }
+}
+
+fn an_explanation_is_bold_on_a_terminal_alone_and_never_with_no_color() {
+    let explanation = |init: Init| init.options(["--explain", "-r15:3"]).run(COMMAND).expect_exit(0).stdout.clone();
+    let plain = explanation(Init::new());
+    let styled = explanation(Init::new().on_a_terminal()).replace("\r\n", "\n");
+    assert!(!plain.contains('\x1b') && styled.contains("\x1b[1mSignals\x1b[m\n"), "{plain}{styled}");
+    let rows = |text: &str| text.replace("\x1b[1m", "").replace("\x1b[m", "").lines().take(5).collect::<String>();
+    assert_eq!(rows(&styled), rows(&plain));
+    let asked_not_to = explanation(Init::new().on_a_terminal().variable("NO_COLOR", "1"));
+    assert!(asked_not_to.contains("Signals") && !asked_not_to.contains('\x1b'), "{asked_not_to}");
+    assert!(explanation(Init::new().on_a_terminal().variable("NO_COLOR", "")).contains('\x1b'), "empty is unset");
 }
 
 fn help_and_version_say_so_where_stdout_takes_nothing() {
