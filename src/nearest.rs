@@ -76,4 +76,17 @@ mod tests {
         assert_eq!(nearest("", &mut ["TERM"].into_iter()), None);
         assert_eq!(nearest("X", &mut ["A", "B"].into_iter()), None);
     }
+
+    #[test]
+    fn two_slips_are_too_many_in_three_letters() {
+        assert_eq!(nearest("HPU", &mut ["HUP"].into_iter()), Some("HUP"));
+        assert_eq!(nearest("HXY", &mut ["HUP"].into_iter()), None);
+        assert_eq!(nearest("QUXX", &mut ["QUIT"].into_iter()), Some("QUIT"));
+        assert_eq!(nearest("QXXX", &mut ["QUIT"].into_iter()), None);
+    }
+
+    #[test]
+    fn of_those_that_are_as_near_the_first_is_suggested() {
+        assert_eq!(nearest("USR", &mut ["USR1", "USR2"].into_iter()), Some("USR1"));
+    }
 }
