@@ -229,6 +229,13 @@ mod tests {
     }
 
     #[test]
+    fn what_has_not_the_shape_of_a_rule_is_called_none() {
+        for rule in ["", "15", ":", ":3", "15:", "15:@all", "@child", ":3@all", "1:2:3", "1::3", "1:2:"] {
+            assert!(matches!(Rule::parse(rule), Err(RuleError::NotARule(_))), "{rule}");
+        }
+    }
+
+    #[test]
     fn without_rules_every_signal_is_passed_on_but_the_three_of_job_control() {
         let session = Table::new(Target::Group, true, &[]);
         let single = Table::new(Target::Child, false, &[]);

@@ -226,6 +226,11 @@ mod tests {
     }
 
     #[test]
+    fn a_test_that_fails_names_its_signals() {
+        assert_eq!(format!("{:?}", [Signal::TERM, Signal::KILL]), "[TERM, KILL]");
+    }
+
+    #[test]
     fn the_table_has_no_number_by_mistake() {
         let ones = NAMES.iter().filter(|(_, signal)| *signal == Signal::HUP).count();
         assert_eq!(ones, 1);
