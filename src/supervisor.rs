@@ -493,6 +493,9 @@ mod tests {
             assert!(answer(&mut single, Event::Signal(signal, FROM_1)).contains(&Action::Send(signal, Target::Child)));
         }
         assert_eq!(answer(&mut single, Event::Signal(Signal::TSTP, Origin::Kernel)), [Action::StopSelf(Signal::TSTP)]);
+        // Where the terminal has not stopped all of the group, nobody but session-init can say that its job is stopped.
+        let stop = [Action::Send(Signal::TSTP, Target::Child), Action::StopSelf(Signal::STOP)];
+        assert_eq!(answer(&mut single, Event::Signal(Signal::TSTP, FROM_1)), stop);
         assert_eq!(
             answer(&mut single, Event::Signal(Signal::HUP, Origin::Kernel)),
             [Action::Send(Signal::HUP, Target::Child), Action::ContinueIfStopped(Target::Child)]
@@ -578,6 +581,9 @@ mod tests {
         let _ = answer(&mut job, Event::CommandStopped(Signal::TSTP, Holder::SessionInit));
         assert_eq!(answer(&mut job, CONT), [Action::Send(Signal::CONT, Target::Group)]);
         assert_eq!(answer(&mut job, CONT), [Action::Send(Signal::CONT, Target::Child)]);
+        job.settings.table = Table::new(Target::All, false, &[]);
+        let _ = answer(&mut job, Event::CommandStopped(Signal::TSTP, Holder::SessionInit));
+        assert_eq!(answer(&mut job, CONT), [Action::Send(Signal::CONT, Target::All)]);
     }
 
     #[test]
