@@ -68,7 +68,7 @@ fuzz: ## run every fuzz target 10 million times, or RUNS=...
 	tests/fuzz/run
 
 mutants: ## change the pure code in every way that cargo-mutants knows, and see whether the tests notice
-	$(CARGO) mutants --config .config/mutants.toml -- --lib
+	$(CARGO) mutants --config .config/mutants.toml -- --lib --test docs
 
 deny: ## check which crates are linked, from where, and under which licence
 	.ci/deny

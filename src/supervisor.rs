@@ -433,7 +433,9 @@ mod tests {
     }
 
     fn answer(supervisor: &mut Supervisor, event: Event) -> Vec<Action> {
-        supervisor.handle(event).iter().collect()
+        let actions = supervisor.handle(event);
+        assert_eq!(actions.is_empty(), actions.iter().count() == 0);
+        actions.iter().collect()
     }
 
     #[test]

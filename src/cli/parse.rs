@@ -381,6 +381,12 @@ mod tests {
     }
 
     #[test]
+    fn a_long_option_without_a_name_is_none() {
+        assert!(message(&["--=x", "x"]).starts_with("unknown option '--'"));
+        assert!(message(&["--=", "x"]).starts_with("unknown option '--'"));
+    }
+
+    #[test]
     fn what_contradicts_is_refused_with_the_reason() {
         for arguments in [
             &["-c", "-g", "x"][..],
