@@ -88,9 +88,9 @@ fn check(command: &str, expected: Option<&str>) -> Result<(), String> {
     let mut path = program.parent().expect("it lies in a folder").as_os_str().to_owned();
     path.push(":");
     path.push(std::env::var_os("PATH").unwrap_or_default());
-    // In a session of its own: what a terminal adds is not the README's.
-    let output = Command::new("setsid")
-        .args(["-w", "sh", "-c", &format!("exec 2>&1; {command}")])
+    // In a session of its own: what a terminal adds is not the README's. Nor is what a shell ignores in the background.
+    let output = Command::new("env")
+        .args(["--default-signal=INT,QUIT", "setsid", "-w", "sh", "-c", &format!("exec 2>&1; {command}")])
         .env("PATH", path)
         .stdin(Stdio::null())
         .output()
