@@ -509,7 +509,14 @@ fn a_job_may_be_stopped_by_a_process_too() {
 }
 
 fn a_job_started_in_the_background_gets_the_terminal_from_fg() {
-    let run = by_hand().types("$INIT cat & :").prompts().stops("cat").types("jobs").wait_for("Stopped").prompts();
+    let run = by_hand()
+        .types("$INIT cat & :")
+        .prompts()
+        .stops("cat")
+        .stops("session-init")
+        .types("jobs")
+        .wait_for("Stopped")
+        .prompts();
     let run = run.types("fg").answers("one");
     run.presses(CTRL_D).prompts().status(0);
     // bash sends no CONT to a job that runs.
