@@ -398,7 +398,11 @@ fn help_and_version_go_to_stdout_and_run_nothing() {
 }
 
 fn an_explanation_is_bold_on_a_terminal_alone_and_never_with_no_color() {
-    let explanation = |init: Init| init.options(["--explain", "-r15:3"]).run(COMMAND).expect_exit(0).stdout.clone();
+    // What a terminal has been told may be read after whoever said it has ended.
+    let explanation = |init: Init| {
+        let run = init.options(["--explain", "-r15:3"]).run(COMMAND).wait_for("Surroundings").wait_for("terminal  ");
+        run.expect_exit(0).stdout.clone()
+    };
     let plain = explanation(Init::new());
     let styled = explanation(Init::new().on_a_terminal()).replace("\r\n", "\n");
     assert!(!plain.contains('\x1b') && styled.contains("\x1b[1mSignals\x1b[m\n"), "{plain}{styled}");
