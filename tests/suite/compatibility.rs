@@ -167,7 +167,8 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 /// The peer has to fail where it is listed as unlike, and in the way that the list says.
 fn expect_unlike(peer: Peer, body: fn(Init), instead: &str, shown_by: fn(Init)) {
-    let fails = is_panic(|| with_deadline(SHORT, || body(peer.init())));
+    // Some differences show now and then only.
+    let fails = (0..20).any(|_| is_panic(|| with_deadline(SHORT, || body(peer.init()))));
     assert!(fails, "{} does as session-init does here, and is listed as unlike: {instead}", peer.name());
     shown_by(peer.init());
 }

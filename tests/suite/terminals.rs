@@ -597,6 +597,9 @@ fn two_inits_are_one_job() {
 
 fn a_script_in_the_middle_of_something_goes_on_when_the_command_handles_ctrl_c() {
     let run = by_hand().types("bash -c '$INIT $ROLE listen INT; echo \"went on\"'").wait_for("ready");
+    // A script that does not wait yet ends by the INT, whatever becomes of its command.
+    let init = process::stat(run.program("suite")).expect("it listens").parent;
+    process::wait_state(process::stat(init).expect("it waits").parent, 'S');
     run.presses(CTRL_C).wait_for("got INT").wait_for("went on").prompts();
 }
 
@@ -637,6 +640,10 @@ fn dash_and_zsh_are_as_good() {
 
 fn a_dead_shell_takes_a_stopped_job_along() {
     let run = by_hand().types("$INIT sh -c 'sleep 99 & sleep 99'").gives_terminal_to("sleep");
+    // A child that is stopped before it has executed its program keeps a shell that waits for that from being stopped.
+    let run = run.wait_until("runs both", |run| {
+        process::descendants(run.pid()).iter().filter(|process| process.name == "sleep").count() == 2
+    });
     run.presses(CTRL_Z).prompts().send(KILL).expect_death(KILL).nothing_left();
 }
 
