@@ -486,8 +486,8 @@ fn by_hand() -> Running {
 
 fn a_pager_behind_a_pipe_gets_the_terminal() {
     for pipeline in ["$INIT yes '#text#' | less", "yes '#text#' | $INIT less", "$INIT yes '#text#' | $INIT less"] {
-        let run = by_hand().types(pipeline).gives_terminal_to("less").wait_for(":");
-        let run = run.presses(CTRL_Z).stops("less").prompts().types("fg").gives_terminal_to("less").wait_for(":");
+        let run = by_hand().types(pipeline).gives_terminal_to("less").draws("less", ":");
+        let run = run.presses(CTRL_Z).stops("less").prompts().types("fg").gives_terminal_to("less").draws("less", ":");
         run.presses("q").prompts().reads();
     }
 }
