@@ -144,6 +144,14 @@ mod tests {
         assert_eq!(unsafe { allocator.alloc(layout(128)) }, first);
     }
 
+    #[test]
+    fn what_needs_no_more_alignment_than_a_block_has_takes_no_page() {
+        // SAFETY: this test is its one thread.
+        let allocator = unsafe { Allocator::new() };
+        let has_a_list = |align| allocator.list(Layout::from_size_align(SMALLEST, align).unwrap()).is_some();
+        assert!(has_a_list(SMALLEST) && !has_a_list(2 * SMALLEST));
+    }
+
     proptest! {
         #[test]
         fn blocks_are_aligned_and_never_overlap(

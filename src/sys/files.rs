@@ -98,6 +98,7 @@ pub(crate) fn number(digits: &[u8]) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
     #[test]
     fn a_folder_of_more_entries_than_fit_at_once_is_listed_completely() {
@@ -111,6 +112,20 @@ mod tests {
         let mut listed = listed.unwrap();
         listed.sort_unstable();
         assert_eq!(listed, (0..500).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_is_opened_is_closed_in_whoever_is_executed() {
+        let file = open_to_read("/proc/self/status", OFlag::empty()).unwrap();
+        assert_eq!(fcntl(&file, FcntlArg::F_GETFD), Ok(FdFlag::FD_CLOEXEC.bits()));
+        assert_eq!(open_to_read("/proc/self/status", OFlag::O_DIRECTORY).err(), Some(Errno::ENOTDIR));
+    }
+
+    #[test]
+    fn a_program_is_executable_and_a_text_is_not() {
+        assert!(is_executable(c"/bin/sh"));
+        assert!(!is_executable(c"/proc/self/status"));
+        assert!(!is_executable(c"/proc/self/no-such-file"));
     }
 
     #[test]

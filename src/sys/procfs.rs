@@ -12,6 +12,12 @@ use super::{check, files, kill};
 use crate::signal::Signal;
 use crate::stat::Stat;
 
+/// What the kernel could not tell once it may tell the next time; what it never tells is not worth more.
+const MOST_FAILURES: usize = 3;
+
+/// Who forks on in spite of what was sent to it is not caught by looking.
+const MOST_LOOKS: usize = 16;
+
 /// A process that descended from session-init when it was looked at.
 #[derive(Debug)]
 pub(crate) struct Descendant {
@@ -54,13 +60,16 @@ pub(crate) fn is_usable() -> bool {
 /// ends when it has taken the longest time, or was in vain too often: somebody may fork without end, and nobody reaps
 /// meanwhile.
 pub(crate) fn for_each_descendant(longest: Duration, visit: &mut dyn FnMut(&Descendant)) {
-    /// What the kernel could not tell once it may tell the next time; what it never tells is not worth more.
-    const MOST_FAILURES: usize = 3;
-    /// Who forks on in spite of what was sent to it is not caught by looking.
-    const MOST_LOOKS: usize = 16;
+    look_until_settled(longest, &mut |seen, give_up| look_once(seen, give_up, visit));
+}
+
+/// A look, as [`look_once`] is.
+type Look<'a> = dyn FnMut(&mut Vec<Sighting>, &dyn Fn() -> bool) -> bool + 'a;
+
+fn look_until_settled(longest: Duration, look: &mut Look<'_>) {
     let start = Instant::now();
     let mut seen = Vec::new();
-    let mut failed = look_once(&mut seen, &|| false, visit);
+    let mut failed = look(&mut seen, &|| false);
     let mut failures = usize::from(failed);
     let mut before = 0;
     for _ in 1..MOST_LOOKS {
@@ -69,7 +78,7 @@ pub(crate) fn for_each_descendant(longest: Duration, visit: &mut dyn FnMut(&Desc
             break;
         }
         before = seen.len();
-        failed = look_once(&mut seen, &|| start.elapsed() >= longest, visit);
+        failed = look(&mut seen, &|| start.elapsed() >= longest);
         failures = failures.saturating_add(failed.into());
     }
 }
@@ -222,4 +231,112 @@ fn children_of_all_threads(process: i32) -> Result<Vec<i32>, Errno> {
 fn children_of_thread(process: i32, thread: i32) -> Result<Vec<i32>, Errno> {
     let list = files::contents(&format!("/proc/{process}/task/{thread}/children"))?;
     Ok(list.split(|byte| *byte == b' ').filter_map(files::number).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Child, Command, Stdio};
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// How many looks there are when each finds something new, or fails, as it is told to; after the last, nothing.
+    fn looks(longest: Duration, told: &mut dyn FnMut(i32) -> (bool, bool)) -> i32 {
+        let (mut looks, mut last) = (1.., 0);
+        look_until_settled(longest, &mut |seen, _| {
+            last = looks.next().unwrap();
+            let (is_more, failed) = told(last);
+            if is_more {
+                assert!(is_new(seen, (last, 1, false)));
+            }
+            failed
+        });
+        last
+    }
+
+    #[test]
+    fn the_looking_ends_with_a_look_that_finds_nothing_new() {
+        assert_eq!(looks(LONG, &mut |_| (false, false)), 1);
+        assert_eq!(looks(LONG, &mut |look| (look <= 1, false)), 2);
+        assert_eq!(looks(LONG, &mut |look| (look <= 5, false)), 6);
+    }
+
+    #[test]
+    fn who_forks_without_end_is_looked_for_no_further() {
+        assert_eq!(looks(LONG, &mut |_| (true, false)), 16);
+        assert_eq!(looks(Duration::ZERO, &mut |_| (true, true)), 1);
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_looked_at_three_times() {
+        assert_eq!(looks(LONG, &mut |_| (false, true)), 3);
+        assert_eq!(looks(LONG, &mut |look| (false, look == 1)), 2);
+        // What was found meanwhile does not count against it.
+        assert_eq!(looks(LONG, &mut |look| (look <= 3, true)), 4);
+    }
+
+    #[test]
+    fn only_the_first_look_is_whole_however_long_it_takes() {
+        let longest = Duration::from_millis(500);
+        let mut looks = Vec::new();
+        look_until_settled(longest, &mut |seen, give_up| {
+            looks.push(give_up());
+            while looks.len() == 2 && !give_up() {
+                std::hint::spin_loop();
+            }
+            !is_new(seen, (7, 1, looks.len() == 2))
+        });
+        assert_eq!(looks, [false, false]);
+    }
+
+    #[test]
+    fn a_process_is_new_once_and_once_more_when_it_has_ended() {
+        let mut seen = Vec::new();
+        for pid in [7, 5, 6] {
+            assert!(is_new(&mut seen, (pid, 1, false)));
+        }
+        assert!(!is_new(&mut seen, (5, 1, false)));
+        assert!(is_new(&mut seen, (5, 2, false)) && is_new(&mut seen, (5, 2, true)));
+    }
+
+    #[test]
+    fn who_is_listed_as_a_child_and_is_none_is_passed_over() {
+        let list = ChildList::new();
+        let mut child = cat();
+        let pid = i32::try_from(child.id()).unwrap();
+        // It is this process's own, whoever it was listed for.
+        let seen = look_at(pid, 1, &list).map(|(descendant, children)| (descendant.pid.as_raw(), children));
+        assert_eq!(seen, Ok((pid, Vec::new())));
+        let parent = nix::unistd::getppid().as_raw();
+        assert_eq!(look_at(parent, pid, &list).err(), Some(Errno::ESRCH));
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert!(look_at(pid, 1, &list).is_err());
+    }
+
+    #[test]
+    fn the_children_of_every_thread_are_found() {
+        let (own, parent) = (getpid().as_raw(), nix::unistd::getppid().as_raw());
+        // The thread lives on while its child is looked for: else another thread inherits it.
+        std::thread::spawn(move || {
+            let mut child = cat();
+            let pid = i32::try_from(child.id()).unwrap();
+            assert!(children_of_all_threads(own).unwrap().contains(&pid));
+            let list = ChildList::new();
+            let children = |list: &ChildList| look_at(own, parent, list).unwrap().1;
+            assert!(children(&list).contains(&pid));
+            let whole = |processes: &[(i32, i32)]| ChildList::Whole(processes.to_vec());
+            assert!(children(&whole(&[(1, 7), (i32::MAX, 8)])).is_empty());
+            assert_eq!(children(&whole(&[(1, 7), (own, 8), (own, 9), (i32::MAX, 10)])), [8, 9]);
+            drop(child.stdin.take());
+            child.wait().unwrap();
+        })
+        .join()
+        .unwrap();
+    }
+
+    fn cat() -> Child {
+        Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap()
+    }
 }

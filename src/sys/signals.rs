@@ -165,3 +165,26 @@ pub(crate) fn set_disposition(signal: Signal, disposition: Disposition) -> Resul
     let old = unsafe { old.assume_init() };
     Ok(if old.sa_sigaction == libc::SIG_IGN { Disposition::Ignore } else { Disposition::Default })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blocked_signal_is_pending_until_it_is_taken() {
+        let (sent, other) = (Signal::new(12).unwrap(), Signal::new(10).unwrap());
+        let both = SignalSet::of(&[sent, other]);
+        // In a thread of its own, whose mask is nobody else's.
+        std::thread::spawn(move || {
+            block(both);
+            assert!(!is_pending(sent));
+            // SAFETY: the call takes a number, and the signal is blocked.
+            assert_eq!(unsafe { libc::raise(sent.number().into()) }, 0);
+            assert_eq!((is_pending(sent), is_pending(other)), (true, false));
+            assert_eq!(take(both).map(|received| received.signal), Some(sent));
+            assert_eq!((is_pending(sent), take(both)), (false, None));
+        })
+        .join()
+        .unwrap();
+    }
+}
