@@ -187,4 +187,14 @@ mod tests {
         .join()
         .unwrap();
     }
+
+    #[test]
+    fn a_disposition_is_the_one_that_was_set() {
+        let (ignored, other) = (Signal::new(63).unwrap(), Signal::new(62).unwrap());
+        assert_eq!(set_disposition(ignored, Disposition::Ignore), Ok(Disposition::Default));
+        assert_eq!((is_ignored(ignored), is_ignored(other), is_ignored(Signal::KILL)), (true, false, false));
+        assert_eq!(set_disposition(ignored, Disposition::Default), Ok(Disposition::Ignore));
+        assert!(!is_ignored(ignored));
+        assert_eq!(set_disposition(Signal::KILL, Disposition::Ignore), Err(Errno::EINVAL));
+    }
 }
