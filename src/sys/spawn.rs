@@ -217,3 +217,23 @@ pub(crate) fn in_vforked_child(body: &mut dyn FnMut() -> c_int) -> Result<Pid, E
     check(child.into())?;
     Ok(Pid::from_raw(child))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::signals::SignalSet;
+
+    #[test]
+    fn the_child_uses_less_than_half_of_its_stack() {
+        let files = [c"/no/such/program", c"/bin/true"].map(CStr::to_owned);
+        let mask = SignalSet::of(&[]);
+        let setup = Setup { place: Place::Session(None), child_disposition: Disposition::Default, mask };
+        let child = spawn(&files, &[c"true".to_owned()], &setup).unwrap();
+        wait::reap_when_ended(child.pid);
+        let bottom: *const u8 = (&raw const STACK).cast();
+        // SAFETY: the place is within the stack, which is zero where no child has written.
+        let is_zero = |place: &usize| unsafe { bottom.wrapping_add(*place).read_volatile() } == 0;
+        let unused = (0..STACK_SIZE).take_while(is_zero).count();
+        assert!(unused > STACK_SIZE / 2, "{unused}");
+    }
+}

@@ -112,3 +112,80 @@ fn waitid(id_type: libc::idtype_t, id: libc::id_t, options: libc::c_int) -> Resu
     };
     Ok(Some(Child { pid: Pid::from_raw(pid), state }))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::CommandExt;
+    use std::process::{self, Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::sys::kill;
+
+    /// What is to be seen of this child alone, as [`look`] sees it among all.
+    fn seen(pid: Pid) -> Option<Child> {
+        let id = pid.as_raw().try_into().unwrap();
+        waitid(libc::P_PID, id, libc::WEXITED | libc::WNOWAIT | libc::WNOHANG | libc::__WALL).unwrap()
+    }
+
+    fn wait_until(is_so: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !is_so() {
+            assert!(start.elapsed() < Duration::from_secs(20));
+            std::thread::yield_now();
+        }
+    }
+
+    fn cat() -> Command {
+        let mut cat = Command::new("cat");
+        cat.stdin(Stdio::piped());
+        cat
+    }
+
+    /// Starts it; it ends when the first of the two is dropped.
+    fn start(command: &mut Command) -> (process::Child, Pid) {
+        let child = command.spawn().unwrap();
+        let pid = child.id().try_into().unwrap();
+        (child, Pid::from_raw(pid))
+    }
+
+    #[test]
+    fn a_stop_is_there_to_be_seen_until_the_child_goes_on() {
+        let (_child, pid) = start(&mut cat());
+        assert_eq!(stopped_by(pid), None);
+        kill::process(pid, Signal::STOP).unwrap();
+        wait_until(|| stopped_by(pid).is_some());
+        assert_eq!((stopped_by(pid), seen(pid), reap(pid)), (Some(Signal::STOP), None, None));
+        kill::process(pid, Signal::CONT).unwrap();
+        wait_until(|| stopped_by(pid).is_none());
+        kill::process(pid, Signal::KILL).unwrap();
+        wait_until(|| seen(pid).is_some());
+        let ended = Some(Child { pid, state: State::Ended(Ended::Signaled(Signal::KILL)) });
+        assert_eq!((seen(pid), reap(pid), reap(pid)), (ended, ended, None));
+    }
+
+    #[test]
+    fn a_stop_of_a_child_that_wants_to_be_traced_is_seen_until_it_is_noted() {
+        let mut command = cat();
+        let ask_to_be_traced = || {
+            // SAFETY: the call sets a flag of the child alone.
+            let _ = unsafe { libc::ptrace(libc::PTRACE_TRACEME, 0, 0, 0) };
+            Ok(())
+        };
+        // SAFETY: one system call is safe after a fork.
+        let _ = unsafe { command.pre_exec(ask_to_be_traced) };
+        let (_child, pid) = start(&mut command);
+        // Its exec stops it.
+        wait_until(|| seen(pid).is_some());
+        assert_eq!(seen(pid), Some(Child { pid, state: State::Alive }));
+        note_stop(pid);
+        assert_eq!(seen(pid), None);
+        // There is nothing to note now, and nothing to wait for.
+        note_stop(pid);
+        kill::process(pid, Signal::KILL).unwrap();
+        wait_until(|| seen(pid).is_some());
+        note_stop(pid);
+        reap_when_ended(pid);
+        assert_eq!(reap(pid), None);
+    }
+}
