@@ -43,11 +43,14 @@ pub(crate) enum Seen {
     Failed,
 }
 
+/// To look for what has ended, without reaping it.
+const LOOK: libc::c_int = libc::WEXITED | libc::WNOWAIT | libc::WNOHANG | libc::__WALL;
+
 /// Looks for a child that has ended, without reaping it.
 ///
 /// A process that asked to be traced by its parent and then stopped is seen too, whatever the options (ptrace(2)).
 pub(crate) fn look() -> Seen {
-    match waitid(libc::P_ALL, 0, libc::WEXITED | libc::WNOWAIT | libc::WNOHANG | libc::__WALL) {
+    match waitid(libc::P_ALL, 0, LOOK) {
         Ok(Some(child)) => Seen::Child(child),
         Err(Errno::ECHILD) => Seen::NoChildren,
         Ok(None) => Seen::Nothing,
@@ -58,34 +61,33 @@ pub(crate) fn look() -> Seen {
 /// Takes note of a traced child's stop, which [`look`] would else see again and again. A child that has ended in the
 /// meantime is left to be seen.
 pub(crate) fn note_stop(pid: Pid) {
-    if let Ok(id) = libc::id_t::try_from(pid.as_raw()) {
-        let _ = waitid(libc::P_PID, id, libc::WSTOPPED | libc::WNOHANG | libc::__WALL);
-    }
+    let _ = wait_for(pid, libc::WSTOPPED | libc::WNOHANG | libc::__WALL);
 }
 
 /// Reaps this child if it has ended.
 pub(crate) fn reap(pid: Pid) -> Option<Child> {
-    let id = libc::id_t::try_from(pid.as_raw()).ok()?;
-    waitid(libc::P_PID, id, libc::WEXITED | libc::WNOHANG | libc::__WALL).ok().flatten()
+    wait_for(pid, libc::WEXITED | libc::WNOHANG | libc::__WALL).ok().flatten()
 }
 
 /// Waits for this child, which is about to end, and reaps it.
 pub(crate) fn reap_when_ended(pid: Pid) {
-    if let Ok(id) = libc::id_t::try_from(pid.as_raw()) {
-        let _ = waitid(libc::P_PID, id, libc::WEXITED | libc::__WALL);
-    }
+    let _ = wait_for(pid, libc::WEXITED | libc::__WALL);
 }
 
 /// The signal that stopped this child, if it is stopped at this moment.
 ///
 /// The kernel keeps the news of a stop until the child goes on or somebody takes note of it, and here nobody does.
 pub(crate) fn stopped_by(pid: Pid) -> Option<Signal> {
-    let id = libc::id_t::try_from(pid.as_raw()).ok()?;
-    let seen = waitid(libc::P_PID, id, libc::WSTOPPED | libc::WNOWAIT | libc::WNOHANG | libc::__WALL);
-    match seen {
+    match wait_for(pid, libc::WSTOPPED | libc::WNOWAIT | libc::WNOHANG | libc::__WALL) {
         Ok(Some(Child { state: State::Stopped(signal), .. })) => Some(signal),
         _ => None,
     }
+}
+
+/// Waits for this child alone.
+fn wait_for(pid: Pid, options: libc::c_int) -> Result<Option<Child>, Errno> {
+    let id = libc::id_t::try_from(pid.as_raw()).map_err(|_| Errno::ECHILD)?;
+    waitid(libc::P_PID, id, options)
 }
 
 fn waitid(id_type: libc::idtype_t, id: libc::id_t, options: libc::c_int) -> Result<Option<Child>, Errno> {
@@ -124,8 +126,7 @@ mod tests {
 
     /// What is to be seen of this child alone, as [`look`] sees it among all.
     fn seen(pid: Pid) -> Option<Child> {
-        let id = pid.as_raw().try_into().unwrap();
-        waitid(libc::P_PID, id, libc::WEXITED | libc::WNOWAIT | libc::WNOHANG | libc::__WALL).unwrap()
+        wait_for(pid, LOOK).unwrap()
     }
 
     fn wait_until(is_so: impl Fn() -> bool) {
