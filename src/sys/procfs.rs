@@ -12,12 +12,6 @@ use super::{check, files, kill};
 use crate::signal::Signal;
 use crate::stat::Stat;
 
-/// What the kernel could not tell once it may tell the next time; what it never tells is not worth more.
-const MOST_FAILURES: usize = 3;
-
-/// Who forks on in spite of what was sent to it is not caught by looking.
-const MOST_LOOKS: usize = 16;
-
 /// A process that descended from session-init when it was looked at.
 #[derive(Debug)]
 pub(crate) struct Descendant {
@@ -63,10 +57,14 @@ pub(crate) fn for_each_descendant(longest: Duration, visit: &mut dyn FnMut(&Desc
     look_until_settled(longest, &mut |seen, give_up| look_once(seen, give_up, visit));
 }
 
-/// A look, as [`look_once`] is.
+/// [`look_once`] with its `visit`, or what takes its place in a test.
 type Look<'a> = dyn FnMut(&mut Vec<Sighting>, &dyn Fn() -> bool) -> bool + 'a;
 
 fn look_until_settled(longest: Duration, look: &mut Look<'_>) {
+    /// What the kernel could not tell once it may tell the next time; what it never tells is not worth more.
+    const MOST_FAILURES: usize = 3;
+    /// Who forks on in spite of what was sent to it is not caught by looking.
+    const MOST_LOOKS: usize = 16;
     let start = Instant::now();
     let mut seen = Vec::new();
     let mut failed = look(&mut seen, &|| false);
@@ -241,8 +239,8 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(60);
 
-    /// How many looks there are when each finds something new, or fails, as it is told to; after the last, nothing.
-    fn looks(longest: Duration, told: &mut dyn FnMut(i32) -> (bool, bool)) -> i32 {
+    /// How many looks there are when each finds something new, and fails, as it is told to.
+    fn looks(longest: Duration, told: impl Fn(i32) -> (bool, bool)) -> i32 {
         let (mut looks, mut last) = (1.., 0);
         look_until_settled(longest, &mut |seen, _| {
             last = looks.next().unwrap();
@@ -257,23 +255,23 @@ mod tests {
 
     #[test]
     fn the_looking_ends_with_a_look_that_finds_nothing_new() {
-        assert_eq!(looks(LONG, &mut |_| (false, false)), 1);
-        assert_eq!(looks(LONG, &mut |look| (look <= 1, false)), 2);
-        assert_eq!(looks(LONG, &mut |look| (look <= 5, false)), 6);
+        assert_eq!(looks(LONG, |_| (false, false)), 1);
+        assert_eq!(looks(LONG, |look| (look <= 1, false)), 2);
+        assert_eq!(looks(LONG, |look| (look <= 5, false)), 6);
     }
 
     #[test]
     fn who_forks_without_end_is_looked_for_no_further() {
-        assert_eq!(looks(LONG, &mut |_| (true, false)), 16);
-        assert_eq!(looks(Duration::ZERO, &mut |_| (true, true)), 1);
+        assert_eq!(looks(LONG, |_| (true, false)), 16);
+        assert_eq!(looks(Duration::ZERO, |_| (true, true)), 1);
     }
 
     #[test]
     fn what_could_not_be_read_is_looked_at_three_times() {
-        assert_eq!(looks(LONG, &mut |_| (false, true)), 3);
-        assert_eq!(looks(LONG, &mut |look| (false, look == 1)), 2);
+        assert_eq!(looks(LONG, |_| (false, true)), 3);
+        assert_eq!(looks(LONG, |look| (false, look == 1)), 2);
         // What was found meanwhile does not count against it.
-        assert_eq!(looks(LONG, &mut |look| (look <= 3, true)), 4);
+        assert_eq!(looks(LONG, |look| (look <= 3, true)), 4);
     }
 
     #[test]
@@ -310,7 +308,6 @@ mod tests {
         assert_eq!(seen, Ok((pid, Vec::new())));
         let parent = nix::unistd::getppid().as_raw();
         assert_eq!(look_at(parent, pid, &list).err(), Some(Errno::ESRCH));
-        drop(child.stdin.take());
         child.wait().unwrap();
         assert!(look_at(pid, 1, &list).is_err());
     }
@@ -329,13 +326,13 @@ mod tests {
             let whole = |processes: &[(i32, i32)]| ChildList::Whole(processes.to_vec());
             assert!(children(&whole(&[(1, 7), (i32::MAX, 8)])).is_empty());
             assert_eq!(children(&whole(&[(1, 7), (own, 8), (own, 9), (i32::MAX, 10)])), [8, 9]);
-            drop(child.stdin.take());
             child.wait().unwrap();
         })
         .join()
         .unwrap();
     }
 
+    /// It ends when somebody waits for it, which closes its stdin.
     fn cat() -> Child {
         Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap()
     }
