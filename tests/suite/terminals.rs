@@ -404,7 +404,7 @@ fn ctrl_z_gives_the_prompt_and_fg_goes_on(program: Program) {
     let run = run.presses(CTRL_Z).stops("cat").prompts().types("jobs").wait_for("Stopped").prompts();
     let run = run.types("fg").answers("two");
     // Nobody presses a key in the moment in which the init sends on the CONT, which would undo what the key does.
-    process::wait_state(process::stat(run.program("cat")).expect("it reads").parent, 'S');
+    process::wait_state(process::parent(run.program("cat")), 'S');
     let run = run.presses(CTRL_Z).stops("cat").prompts();
     run.types("fg").answers("three").presses(CTRL_D).prompts().status(0).reads();
 }
@@ -506,7 +506,7 @@ fn a_job_may_be_stopped_by_a_process_too() {
     run.presses(CTRL_D).prompts().status(0);
     // A program that waits for a line already gets it, though it is no longer in the foreground.
     let run = by_hand().types("$INIT sleep 99").gives_terminal_to("sleep");
-    let init = process::stat(run.program("sleep")).expect("it is there").parent;
+    let init = process::parent(run.program("sleep"));
     let run = run.send_to(init, STOP).prompts().reads().types("fg").gives_terminal_to("sleep");
     run.presses(CTRL_C).prompts().status(130);
 }
@@ -556,14 +556,14 @@ fn a_stopped_job_ends_at_kill() {
 
 fn a_killed_session_init_leaves_the_prompt() {
     let run = by_hand().types("$INIT sleep 99").gives_terminal_to("sleep");
-    let init = process::stat(run.program("sleep")).expect("it is there").parent;
+    let init = process::parent(run.program("sleep"));
     run.send_to(init, KILL).prompts().status(137).reads();
 }
 
 fn a_job_killed_with_the_terminal_in_its_own_jobs_hands_leaves_it_to_the_script() {
     let script = format!("bash -c '$INIT {INNER_BASH}; echo status $?; read line; echo line: $line'");
     let run = by_hand().types(&script).gives_terminal_to("bash").types("sleep 99").gives_terminal_to("sleep");
-    let inner = process::stat(run.program("sleep")).expect("it is there").parent;
+    let inner = process::parent(run.program("sleep"));
     run.send_to(inner, KILL).wait_for("status 137").types("words").wait_for("line: words").prompts();
 }
 
@@ -601,8 +601,8 @@ fn two_inits_are_one_job() {
 fn a_script_in_the_middle_of_something_goes_on_when_the_command_handles_ctrl_c() {
     let run = by_hand().types("bash -c '$INIT $ROLE listen INT; echo \"went on\"'").wait_for("ready");
     // A script that does not wait yet ends by the INT, whatever becomes of its command.
-    let init = process::stat(run.program("suite")).expect("it listens").parent;
-    process::wait_state(process::stat(init).expect("it waits").parent, 'S');
+    let init = process::parent(run.program("suite"));
+    process::wait_state(process::parent(init), 'S');
     run.presses(CTRL_C).wait_for("got INT").wait_for("went on").prompts();
 }
 
@@ -626,7 +626,7 @@ fn target_session_means_its_own_descendants() {
     let run = run.types(line).wait_for("ready");
     let inner = process::stat(run.program("suite")).expect("it listens");
     assert_ne!(inner.pid, bystander);
-    let init = process::stat(inner.parent).expect("the inner bash is there").parent;
+    let init = process::parent(inner.parent);
     let run = run.send_to(init, USR1).wait_for_all(&["got USR1", "(2 processes)"]);
     let run = run.send_to(bystander, HUP).wait_for("got HUP");
     assert_eq!(times(&run, "got USR1"), 1);

@@ -82,6 +82,12 @@ pub(crate) fn descendants(pid: i32) -> Vec<Stat> {
     found
 }
 
+/// The parent of a process that is there.
+#[track_caller]
+pub(crate) fn parent(pid: i32) -> i32 {
+    stat(pid).unwrap_or_else(|| panic!("process {pid} is gone")).parent
+}
+
 /// The state letter of /proc/PID/stat.
 pub(crate) fn state(pid: i32) -> Option<char> {
     stat(pid).map(|stat| stat.state)
