@@ -29,8 +29,8 @@ CHECKERS = lintian qemu-user-static
 # `make bench BENCH=--short` takes some seconds and leaves the figures in tests/bench as they are.
 BENCH ?=
 
-.PHONY: all run test test-suite test-containers test-dist torture fuzz mutants mutants-sys deny check docs bench static dist install \
-	uninstall clean help
+.PHONY: all run test test-suite test-containers test-dist torture fuzz mutants mutants-sys deny check docs bench static \
+	dist install uninstall clean help
 
 all: ## build target/release/session-init
 	$(CARGO) build --release
@@ -71,7 +71,7 @@ mutants: ## change the pure code in every way that cargo-mutants knows, and see 
 	$(CARGO) mutants --config .config/mutants.toml -- --lib --test docs
 
 # Below an init in a PID namespace, since what is changed may signal every process there is, and leave orphans.
-mutants-sys: all ## the same with the system calls and the whole suite: an hour or more, as root
+mutants-sys: all ## the same with the system calls and the whole suite: hours, as root
 	unshare --fork --pid --mount-proc --kill-child target/release/session-init -- $(CARGO) mutants --jobs 2 \
 		--config .config/mutants-sys.toml -- --lib --test docs --test suite -- --skip compatibility --skip runc
 

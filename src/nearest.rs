@@ -82,7 +82,7 @@ mod tests {
         assert_eq!(nearest("HPU", &mut ["HUP"].into_iter()), Some("HUP"));
         assert_eq!(nearest("HXY", &mut ["HUP"].into_iter()), None);
         assert_eq!(nearest("QUXX", &mut ["QUIT"].into_iter()), Some("QUIT"));
-        assert_eq!(nearest("QXXX", &mut ["QUIT"].into_iter()), None);
+        assert_eq!(nearest("QABC", &mut ["QUIT"].into_iter()), None);
     }
 
     #[test]
