@@ -92,7 +92,7 @@ fn write_now(line: &[u8]) -> Result<(), Errno> {
 fn send_without_waiting(line: &[u8]) -> Result<(), Errno> {
     // SAFETY: the call reads as many bytes as the line has.
     let result = unsafe { libc::send(libc::STDERR_FILENO, line.as_ptr().cast(), line.len(), libc::MSG_DONTWAIT) };
-    if result < 0 { Err(Errno::last()) } else { Ok(()) }
+    Errno::result(result).map(drop)
 }
 
 /// `pwritev2` with `RWF_NOWAIT`, which fails with `EAGAIN` rather than wait. Not every file and kernel knows it.
@@ -176,4 +176,31 @@ fn descriptor_limit() -> RawFd {
     // SAFETY: the pointer is to an rlimit, which stays as it is where the call fails.
     let _ = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
     RawFd::try_from(limit.rlim_cur.clamp(256, MOST)).unwrap_or(256)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+
+    #[test]
+    fn a_range_is_closed_from_its_first_to_its_last() {
+        // So high that no other test has them.
+        const FIRST: RawFd = 700;
+        let file = File::open("/dev/null").unwrap();
+        for number in FIRST..FIRST + 4 {
+            assert_eq!(fcntl(&file, FcntlArg::F_DUPFD_CLOEXEC(number)), Ok(number));
+        }
+        let open = || open_descriptors(FIRST, FIRST + 3);
+        assert_eq!(open().len(), 4);
+        close_range(FIRST + 1, FIRST);
+        assert_eq!(open().len(), 4);
+        close_range(FIRST + 1, FIRST + 1);
+        assert_eq!(open(), [FIRST, FIRST + 2, FIRST + 3]);
+        close_range(FIRST, FIRST + 2);
+        assert_eq!(open(), [FIRST + 3]);
+        close(FIRST + 3);
+        assert_eq!(open(), []);
+    }
 }

@@ -313,6 +313,18 @@ mod tests {
     }
 
     #[test]
+    fn who_got_the_pid_of_a_descendant_that_has_ended_gets_no_signal() {
+        let [mut ended, mut other] = [cat(), cat()];
+        let pid = |child: &Child| i32::try_from(child.id()).unwrap();
+        let (descendant, _) = look_at(pid(&ended), getpid().as_raw(), &ChildList::new()).unwrap();
+        assert_eq!(descendant.send(Signal::CONT), Ok(()));
+        ended.wait().unwrap();
+        let pid_taken_over = Descendant { pid: Pid::from_raw(pid(&other)), ..descendant };
+        assert_eq!(pid_taken_over.send(Signal::KILL), Err(Errno::ESRCH));
+        assert!(other.wait().unwrap().success());
+    }
+
+    #[test]
     fn the_children_of_every_thread_are_found() {
         let (own, parent) = (getpid().as_raw(), nix::unistd::getppid().as_raw());
         // The thread lives on while its child is looked for: else another thread inherits it.

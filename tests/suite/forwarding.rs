@@ -27,6 +27,7 @@ pub(crate) const TESTS: &[Test] = tests![
     a_stopped_command_is_not_continued_by_anything_else,
     a_command_that_is_not_stopped_gets_no_cont,
     what_stderr_does_changes_nothing,
+    where_a_write_may_wait_stderr_changes_nothing_either,
     with_a_stderr_that_fails_a_pipe_signal_from_elsewhere_is_sent_on,
     with_a_stderr_that_may_not_grow_only_an_xfsz_from_elsewhere_is_sent_on,
     a_command_of_another_user_is_reported_once_for_each_target: ROOT,
@@ -257,10 +258,11 @@ fn a_command_that_is_not_stopped_gets_no_cont() {
 }
 
 /// Each stderr that does not take what is written to it.
-fn bad_stderrs() -> [Init; 5] {
+fn bad_stderrs() -> [Init; 6] {
     [
         Init::new().with_full_stderr(),
         Init::new().with_broken_stderr(),
+        Init::new().with_stderr_on_a_narrow_pipe(),
         Init::new().with_stderr_on_a_narrow_socket(),
         Init::new().with_stderr_on_a_full_disk(),
         Init::new().closing([2]),
@@ -268,17 +270,30 @@ fn bad_stderrs() -> [Init; 5] {
 }
 
 fn what_stderr_does_changes_nothing() {
-    for init in bad_stderrs() {
-        let run = init.clone().option("-vv").role(["count"]).wait_for("ready");
-        let run = run.send_times(rt(1), 2000).send_times(URG, 1000).send_times(rt(2), 2000);
-        let ended = run.send(rt(30)).expect_exit(0).stdout_has("\nRTMIN+1 2000\nRTMIN+2 2000\n");
-        // A failed write is nobody's signal.
-        ended.stdout_lacks("PIPE").nothing_left();
-        init.clone().verbose().sh("exit 7").expect_exit(7);
-        init.clone().verbose().sh("kill -KILL $$").expect_exit(137);
-        init.clone().run(["/nonexistent"]).expect_exit(127);
-        init.option(format!("--{}", "x".repeat(5000))).run(["true"]).expect_exit(1);
+    bad_stderrs().into_iter().for_each(stderr_changes_nothing);
+}
+
+/// A kernel or a seccomp profile that is older than what keeps a write from waiting.
+fn where_a_write_may_wait_stderr_changes_nothing_either() {
+    for errno in [libc::ENOSYS, libc::EPERM] {
+        bad_stderrs()
+            .map(|init| init.denying(&[libc::SYS_pwritev2], errno))
+            .into_iter()
+            .for_each(stderr_changes_nothing);
     }
+}
+
+#[track_caller]
+fn stderr_changes_nothing(init: Init) {
+    let run = init.clone().option("-vv").role(["count"]).wait_for("ready");
+    let run = run.send_times(rt(1), 2000).send_times(URG, 1000).send_times(rt(2), 2000);
+    let ended = run.send(rt(30)).expect_exit(0).stdout_has("\nRTMIN+1 2000\nRTMIN+2 2000\n");
+    // A failed write is nobody's signal.
+    ended.stdout_lacks("PIPE").nothing_left();
+    init.clone().verbose().sh("exit 7").expect_exit(7);
+    init.clone().verbose().sh("kill -KILL $$").expect_exit(137);
+    init.clone().run(["/nonexistent"]).expect_exit(127);
+    init.option(format!("--{}", "x".repeat(5000))).run(["true"]).expect_exit(1);
 }
 
 fn with_a_stderr_that_fails_a_pipe_signal_from_elsewhere_is_sent_on() {

@@ -34,6 +34,7 @@ pub(crate) const TESTS: &[Test] = tests![
     a_dead_shell_takes_a_stopped_job_along: BASH,
     during_the_grace_ctrl_z_gives_the_prompt: BASH,
     without_a_terminal_one_int_is_one_int,
+    explain_says_what_becomes_of_the_terminal: ROOT,
 ];
 
 /// An init, its options, and the name of its column.
@@ -659,6 +660,25 @@ fn during_the_grace_ctrl_z_gives_the_prompt() {
     let run = run.presses(CTRL_Z).stops("sleep").prompts().types("fg").wait_for("--grace");
     process::wait_state(sleep, 'S');
     run.send_to(sleep, KILL).prompts().status(7);
+}
+
+fn explain_says_what_becomes_of_the_terminal() {
+    #[track_caller]
+    fn says(init: Init, command: &[&str], words: &str) {
+        init.run(command).wait_for_end_of_output().expect_exit(0).stdout_has(words);
+    }
+    let init = || Init::new().option("--explain");
+    says(init(), &["true"], "none");
+    says(init().on_a_terminal(), &["true"], "it is handed over to COMMAND's session");
+    says(init().single_child().on_a_terminal(), &["true"], "COMMAND uses it as session-init's own process would");
+    let script = |script: &str, words| {
+        let shell = Init::of("/bin/sh").on_a_terminal().variable("INIT", session_init());
+        says(shell, &["-c", script], words);
+    };
+    script("set -m; $INIT --explain true", "COMMAND is a job of its session, and has it from the start");
+    script("set -m; $INIT --explain true & wait", "COMMAND is a job of its session, in the background");
+    script("$INIT --explain true; exit", "COMMAND is a job of its session, and gets it once it asks for it");
+    script("unshare -fp $INIT --explain true; exit", "it stays behind; COMMAND's session has none");
 }
 
 fn without_a_terminal_one_int_is_one_int() {

@@ -29,7 +29,6 @@ pub(crate) const TESTS: &[Test] = tests![
     it_works_where_its_session_and_group_lie_outside_its_pid_namespace: ROOT,
     it_works_where_seccomp_denies_what_is_new,
     it_works_where_seccomp_denies_one_of_them,
-    with_calls_denied_a_full_stderr_still_does_no_harm,
     with_calls_denied_and_no_proc_nothing_is_kept_open: ROOT,
     what_it_does_without_is_said_under_v,
     an_exit_status_is_passed_on,
@@ -39,6 +38,8 @@ pub(crate) const TESTS: &[Test] = tests![
     it_works_within_itself,
     it_works_as_an_interpreter,
     messages_begin_with_the_name_it_was_started_under,
+    messages_reach_a_stderr_of_any_kind,
+    a_terminal_that_is_not_its_own_remains_that,
     each_decision_is_a_line_under_v,
     without_v_it_says_nothing,
 ];
@@ -294,15 +295,6 @@ fn it_works_where_seccomp_denies_one_of_them() {
     }
 }
 
-fn with_calls_denied_a_full_stderr_still_does_no_harm() {
-    for init in denied() {
-        for init in [init.clone().with_full_stderr(), init.clone().with_broken_stderr()] {
-            let run = init.verbose().role(["count"]).wait_for("ready").send_times(rt(1), 1000).send(rt(30));
-            run.expect_exit(0).stdout_has("\nRTMIN+1 1000\n").stdout_lacks("PIPE");
-        }
-    }
-}
-
 fn with_calls_denied_and_no_proc_nothing_is_kept_open() {
     for init in denied() {
         keeps_only(cat(init.without_proc().inheriting([3, 9, 200])), &[2]).close_stdin().expect_exit(0);
@@ -393,6 +385,29 @@ fn it_works_as_an_interpreter() {
     let run = Init::of(&script).run(["a b", "-v", "--help"]);
     let run = run.wait_for(&format!("{} a b -v --help", script.display())).wait_for("ready");
     run.send(QUIT).wait_for("got QUIT").expect_exit(0).stderr_is("").nothing_left();
+}
+
+/// With both of the ways to write without waiting, and with the second alone.
+fn ways_to_write(init: &Init) -> [Init; 3] {
+    let without = |errno| init.clone().denying(&[libc::SYS_pwritev2], errno);
+    [init.clone(), without(libc::ENOSYS), without(libc::EPERM)]
+}
+
+fn messages_reach_a_stderr_of_any_kind() {
+    for init in [Init::new(), Init::new().with_stderr_on_a_socket(), Init::new().with_stderr_on_a_terminal()] {
+        for init in ways_to_write(&init) {
+            let ended = init.run(["nonexistent-command"]).expect_exit(127);
+            assert_eq!(ended.stderr.trim_end(), "[session-init] nonexistent-command: No such file or directory");
+        }
+    }
+}
+
+fn a_terminal_that_is_not_its_own_remains_that() {
+    for init in ways_to_write(&Init::new().with_stderr_on_a_terminal()) {
+        let run = init.verbose().role(["listen"]).wait_for("ready").send(HUP).wait_for_error("received HUP");
+        assert_eq!(process::stat(run.pid()).map(|stat| stat.terminal), Some(0));
+        run.send(TERM).expect_exit(0);
+    }
 }
 
 fn messages_begin_with_the_name_it_was_started_under() {

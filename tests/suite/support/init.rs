@@ -27,8 +27,13 @@ enum Stderr {
     Full,
     /// A pipe that nobody can read any more.
     Broken,
-    /// A socket with room for a short line but not for a long one, which nobody reads.
+    /// A socket, which the test reads.
+    Socket,
+    /// A pipe or a socket with room for a short line but not for a long one, which nobody reads.
+    NarrowPipe,
     NarrowSocket,
+    /// A terminal of no session, which the test reads.
+    Terminal,
     /// `/dev/full`.
     DiskFull,
 }
@@ -254,8 +259,24 @@ impl Init {
         self
     }
 
+    pub(crate) fn with_stderr_on_a_socket(mut self) -> Self {
+        self.stderr = Stderr::Socket;
+        self
+    }
+
+    pub(crate) fn with_stderr_on_a_narrow_pipe(mut self) -> Self {
+        self.stderr = Stderr::NarrowPipe;
+        self
+    }
+
     pub(crate) fn with_stderr_on_a_narrow_socket(mut self) -> Self {
         self.stderr = Stderr::NarrowSocket;
+        self
+    }
+
+    /// The terminal is nobody's controlling terminal.
+    pub(crate) fn with_stderr_on_a_terminal(mut self) -> Self {
+        self.stderr = Stderr::Terminal;
         self
     }
 
@@ -393,17 +414,21 @@ impl Init {
     }
 
     fn stderr(&self, running: &mut Running) -> io::Result<OwnedFd> {
-        if self.stderr == Stderr::DiskFull {
-            return Ok(OpenOptions::new().write(true).open("/dev/full")?.into());
-        }
-        let (reader, writer) = if self.stderr == Stderr::NarrowSocket { sys::narrow_socket()? } else { sys::pipe()? };
+        let (reader, writer) = match self.stderr {
+            Stderr::Read | Stderr::Full | Stderr::Broken => sys::pipe()?,
+            Stderr::Socket => sys::socket()?,
+            Stderr::NarrowPipe => sys::narrow_pipe()?,
+            Stderr::NarrowSocket => sys::narrow_socket()?,
+            Stderr::Terminal => sys::open_pty()?,
+            Stderr::DiskFull => return Ok(OpenOptions::new().write(true).open("/dev/full")?.into()),
+        };
         match self.stderr {
-            Stderr::Read => running.stderr = Some(Output::read_from(reader)?),
+            Stderr::Read | Stderr::Socket | Stderr::Terminal => running.stderr = Some(Output::read_from(reader)?),
             Stderr::Full => {
                 sys::fill(&writer)?;
                 running.kept.push(reader);
             }
-            Stderr::NarrowSocket => running.kept.push(reader),
+            Stderr::NarrowPipe | Stderr::NarrowSocket => running.kept.push(reader),
             Stderr::Broken | Stderr::DiskFull => drop(reader),
         }
         Ok(writer)

@@ -367,10 +367,24 @@ pub(crate) fn fill(pipe: &OwnedFd) -> io::Result<()> {
     set_nonblocking(pipe.as_fd(), false)
 }
 
+/// A stream, the end to read from first.
+pub(crate) fn socket() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (reader, writer) = UnixStream::pair()?;
+    Ok((reader.into(), writer.into()))
+}
+
+/// A pipe with room for one page, the end to read from first.
+pub(crate) fn narrow_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (reader, writer) = pipe()?;
+    // SAFETY: it takes numbers.
+    check(unsafe { libc::fcntl(writer.as_raw_fd(), libc::F_SETPIPE_SZ, 4096) })?;
+    Ok((reader, writer))
+}
+
 /// A stream of the smallest buffer there is, the end to read from first. With one byte in it a line still fits, but not
 /// every line.
 pub(crate) fn narrow_socket() -> io::Result<(OwnedFd, OwnedFd)> {
-    let (reader, writer) = UnixStream::pair()?;
+    let (reader, writer) = socket()?;
     let least: c_int = 1;
     // SAFETY: the option's value is an int, and so long.
     check(unsafe {
@@ -383,7 +397,7 @@ pub(crate) fn narrow_socket() -> io::Result<(OwnedFd, OwnedFd)> {
         )
     })?;
     write(writer.as_raw_fd(), b"x")?;
-    Ok((reader.into(), writer.into()))
+    Ok((reader, writer))
 }
 
 /// How many bytes could be read at once.
