@@ -35,6 +35,10 @@ pub(crate) const TESTS: &[Test] = tests![
     during_the_grace_ctrl_z_gives_the_prompt: BASH,
     without_a_terminal_one_int_is_one_int,
     explain_says_what_becomes_of_the_terminal: ROOT,
+    a_dev_tty_that_is_something_else_is_not_taken_for_the_terminal: ROOT,
+    a_command_at_a_terminal_gets_no_descriptor_of_it_besides: BASH,
+    a_failed_exec_leaves_the_terminal_that_was_handed_over,
+    a_failed_exec_does_not_hang_up_a_console: CONSOLE,
 ];
 
 /// An init, its options, and the name of its column.
@@ -662,14 +666,21 @@ fn during_the_grace_ctrl_z_gives_the_prompt() {
     run.send_to(sleep, KILL).prompts().status(7);
 }
 
+const NONE: &str = "none";
+const HANDED_OVER: &str = "it is handed over to COMMAND's session";
+
+/// It has said this of the terminal.
+#[track_caller]
+fn says(init: Init, command: &[&str], words: &str) {
+    let ended = init.run(command).wait_for_end_of_output().expect_exit(0);
+    let line = format!("  terminal  {words}");
+    assert!(ended.stdout.lines().any(|said| said == line), "{words:?} is not in {}", ended.stdout);
+}
+
 fn explain_says_what_becomes_of_the_terminal() {
-    #[track_caller]
-    fn says(init: Init, command: &[&str], words: &str) {
-        init.run(command).wait_for_end_of_output().expect_exit(0).stdout_has(words);
-    }
     let init = || Init::new().option("--explain");
-    says(init(), &["true"], "none");
-    says(init().on_a_terminal(), &["true"], "it is handed over to COMMAND's session");
+    says(init(), &["true"], NONE);
+    says(init().on_a_terminal(), &["true"], HANDED_OVER);
     says(init().single_child().on_a_terminal(), &["true"], "COMMAND uses it as session-init's own process would");
     let script = |script: &str, words| {
         let shell = Init::of("/bin/sh").on_a_terminal().variable("INIT", session_init());
@@ -677,8 +688,65 @@ fn explain_says_what_becomes_of_the_terminal() {
     };
     script("set -m; $INIT --explain true", "COMMAND is a job of its session, and has it from the start");
     script("set -m; $INIT --explain true & wait", "COMMAND is a job of its session, in the background");
-    script("$INIT --explain true; exit", "COMMAND is a job of its session, and gets it once it asks for it");
+    // Others may need it, or COMMAND does not read it.
+    for job in [
+        "$INIT --explain true; exit",
+        "</dev/null $INIT --explain true 2>/dev/null | cat",
+        "set -m; </dev/null $INIT --explain true",
+    ] {
+        script(job, "COMMAND is a job of its session, and gets it once it asks for it");
+    }
     script("unshare -fp $INIT --explain true; exit", "it stays behind; COMMAND's session has none");
+}
+
+/// As in a container that some engines make.
+fn a_dev_tty_that_is_something_else_is_not_taken_for_the_terminal() {
+    let with = |init: Init, dev_tty: &str, script: &str, words| {
+        let script = format!("mount --bind {dev_tty} /dev/tty; {script}");
+        let init = init.variable("INIT", session_init());
+        says(init, &["-c", &format!("exec unshare --mount sh -c '{script}'")], words);
+    };
+    let shell = || Init::of("/bin/sh");
+    // Without one the standard descriptors are looked at.
+    with(shell().on_a_terminal(), "/dev/null", "exec $INIT --explain true", HANDED_OVER);
+    with(shell().on_a_terminal(), "/dev/null", "exec $INIT --explain true </dev/null 2>/dev/null", HANDED_OVER);
+    with(shell(), "/dev/null", "exec $INIT --explain true 2>/dev/null", NONE);
+    // Another session's terminal.
+    with(shell().on_a_terminal(), "$(tty)", "exec setsid --wait $INIT --explain true", NONE);
+    // A terminal of no session.
+    let terminal = "$(readlink /proc/self/fd/2)";
+    with(shell().with_stderr_on_a_terminal(), terminal, "exec $INIT --explain true", NONE);
+}
+
+fn a_command_at_a_terminal_gets_no_descriptor_of_it_besides() {
+    let has_no_other = |command: i32| {
+        let numbers: Vec<i32> = process::descriptors(command).into_iter().map(|(number, _)| number).collect();
+        assert_eq!(numbers, [0, 1, 2]);
+    };
+    let run = by_hand().types("$INIT cat").answers("one");
+    has_no_other(run.program("cat"));
+    let run = Init::new().on_a_terminal().run(["cat"]).answers("one");
+    has_no_other(run.command());
+}
+
+fn a_failed_exec_leaves_the_terminal_that_was_handed_over() {
+    let folder = scratch::new_folder("failed-exec");
+    let init = || Init::new().on_a_terminal();
+    let path = scratch::executable(&folder, "lacks-its-interpreter", "#!/nonexistent/interpreter\n");
+    init().run([path]).wait_for("No such file or directory").expect_exit(126);
+    let path = scratch::executable(&folder, "is-for-sh", "echo reads; read line; echo line: $line\n");
+    init().run([path]).wait_for("reads").types("words").wait_for("line: words").expect_exit(0);
+}
+
+/// When the leader of a session ends, the kernel hangs its terminal up for everybody, unless that is a pty.
+fn a_failed_exec_does_not_hang_up_a_console() {
+    let path = scratch::executable(&scratch::new_folder("console"), "lacks-its-interpreter", "#!/nonexistent/one\n");
+    let script = format!(
+        "exec 3<>/dev/tty63; setsid --ctty --wait $INIT {} <&3 >&3 2>&3; echo ended $?; echo ok >&3 && echo it is open",
+        path.display()
+    );
+    let shell = Init::of("/bin/sh").in_this_session().variable("INIT", session_init());
+    shell.run(["-c", &script]).wait_for("ended 126").wait_for("it is open").expect_exit(0);
 }
 
 fn without_a_terminal_one_int_is_one_int() {

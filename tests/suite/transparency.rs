@@ -396,7 +396,9 @@ fn ways_to_write(init: &Init) -> [Init; 3] {
 fn messages_reach_a_stderr_of_any_kind() {
     for init in [Init::new(), Init::new().with_stderr_on_a_socket(), Init::new().with_stderr_on_a_terminal()] {
         for init in ways_to_write(&init) {
-            let ended = init.run(["nonexistent-command"]).expect_exit(127);
+            // What a terminal has been told may be read after whoever said it has ended.
+            let run = init.run(["nonexistent-command"]).wait_for_error("No such file or directory");
+            let ended = run.expect_exit(127);
             assert_eq!(ended.stderr.trim_end(), "[session-init] nonexistent-command: No such file or directory");
         }
     }

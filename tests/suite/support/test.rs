@@ -1,6 +1,8 @@
 //! A test: its name, what it needs, and what it does.
 
 use std::cell::Cell;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::Once;
@@ -16,6 +18,8 @@ pub(crate) enum Need {
     Root,
     /// A program in PATH, and the Debian package that brings it.
     Program(&'static str, &'static str),
+    /// A device that it can open.
+    Device(&'static str),
 }
 
 pub(crate) const ROOT: Need = Need::Root;
@@ -28,6 +32,8 @@ pub(crate) const LESS: Need = Need::Program("less", "less");
 pub(crate) const RUNC: Need = Need::Program("runc", "runc");
 pub(crate) const NGINX: Need = Need::Program("nginx", "nginx-light");
 pub(crate) const BUSYBOX: Need = Need::Program("busybox", "busybox-static");
+/// A virtual console that nobody looks at.
+pub(crate) const CONSOLE: Need = Need::Device("/dev/tty63");
 
 impl Need {
     /// Says what is missing, if something is.
@@ -40,6 +46,10 @@ impl Need {
                     .chain([Path::new("/usr/sbin").into()])
                     .any(|folder| folder.join(name).is_file());
                 (!found).then(|| format!("needs {name} (Debian: {package})"))
+            }
+            Self::Device(path) => {
+                let opened = OpenOptions::new().write(true).custom_flags(libc::O_NOCTTY).open(path);
+                opened.err().map(|error| format!("needs {path} ({error})"))
             }
         }
     }
