@@ -145,6 +145,15 @@ mod tests {
     }
 
     #[test]
+    fn a_chunk_is_used_to_its_end() {
+        // SAFETY: this test is its one thread.
+        let allocator = unsafe { Allocator::new() };
+        let first = allocator.cut(SMALLEST);
+        let last = (1..CHUNK / SMALLEST).map(|_| allocator.cut(SMALLEST)).last();
+        assert_eq!(last, Some(first.wrapping_add(CHUNK - SMALLEST)));
+    }
+
+    #[test]
     fn what_needs_no_more_alignment_than_a_block_has_takes_no_page() {
         // SAFETY: this test is its one thread.
         let allocator = unsafe { Allocator::new() };

@@ -1,7 +1,7 @@
 //! File descriptors: letting go of the inherited ones, and a stderr that can do no harm.
 
 use std::io::IoSlice;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
@@ -80,12 +80,15 @@ fn write_now(line: &[u8]) -> Result<(), Errno> {
         Err(Errno::EOPNOTSUPP | Errno::EINVAL | Errno::ENOSYS | Errno::EPERM) => {}
         result => return result,
     }
-    // O_NONBLOCK on the inherited descriptor would hold for COMMAND and others too; on one opened anew it does not.
-    let flags = OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    match open("/proc/self/fd/2", flags, Mode::empty()) {
+    match open_anew("/proc/self/fd/2") {
         Ok(stderr) => write(stderr.as_fd(), line).map(drop),
         Err(_) => write(stderr(), line).map(drop),
     }
+}
+
+/// `O_NONBLOCK` on the inherited descriptor would hold for COMMAND and others too; on one opened anew it does not.
+fn open_anew(descriptor: &str) -> Result<OwnedFd, Errno> {
+    open(descriptor, OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC, Mode::empty())
 }
 
 /// A socket that has room, as poll(2) sees it, need not have room for a whole line; and it cannot be opened anew.
@@ -183,6 +186,16 @@ mod tests {
     use std::fs::File;
 
     use super::*;
+
+    #[test]
+    fn what_is_opened_anew_does_not_wait_and_the_inherited_one_is_as_it_was() {
+        let (_reader, inherited) = std::io::pipe().unwrap();
+        let anew = open_anew(&format!("/proc/self/fd/{}", inherited.as_raw_fd())).unwrap();
+        let flags = |descriptor: BorrowedFd<'_>| OFlag::from_bits_retain(fcntl(descriptor, FcntlArg::F_GETFL).unwrap());
+        assert_eq!(flags(inherited.as_fd()) & (OFlag::O_ACCMODE | OFlag::O_NONBLOCK), OFlag::O_WRONLY);
+        assert_eq!(flags(anew.as_fd()) & (OFlag::O_ACCMODE | OFlag::O_NONBLOCK), OFlag::O_WRONLY | OFlag::O_NONBLOCK);
+        assert_eq!(fcntl(&anew, FcntlArg::F_GETFD), Ok(libc::FD_CLOEXEC));
+    }
 
     #[test]
     fn a_range_is_closed_from_its_first_to_its_last() {

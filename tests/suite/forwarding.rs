@@ -30,6 +30,7 @@ pub(crate) const TESTS: &[Test] = tests![
     where_a_write_may_wait_stderr_changes_nothing_either,
     with_a_stderr_that_fails_a_pipe_signal_from_elsewhere_is_sent_on,
     with_a_stderr_that_may_not_grow_only_an_xfsz_from_elsewhere_is_sent_on,
+    with_a_stderr_that_may_not_grow_a_command_that_xfsz_would_end_goes_on,
     a_command_of_another_user_is_reported_once_for_each_target: ROOT,
     a_signal_for_a_command_that_has_just_ended_is_no_error,
     nobody_but_descendants_gets_a_signal,
@@ -304,10 +305,23 @@ fn with_a_stderr_that_fails_a_pipe_signal_from_elsewhere_is_sent_on() {
     }
 }
 
+/// session-init, with a stderr that may not grow.
+fn at_the_limit(command: &str) -> String {
+    format!("exec 2>{}; ulimit -f 0; exec $INIT -v {command}", scratch::new_path("stderr").display())
+}
+
+fn with_a_stderr_that_may_not_grow_a_command_that_xfsz_would_end_goes_on() {
+    let mut run = Init::new().with_stdin().from_script(&at_the_limit("cat"));
+    for word in ["one", "two", "three"] {
+        run = run.write(&format!("{word}\n")).wait_for(word).send(WINCH);
+        // It waits for signals: whatever its message has brought it is dealt with.
+        process::wait_state(run.pid(), 'S');
+    }
+    run.close_stdin().expect_exit(0);
+}
+
 fn with_a_stderr_that_may_not_grow_only_an_xfsz_from_elsewhere_is_sent_on() {
-    let file = scratch::new_path("stderr");
-    let script = format!("exec 2>{}; ulimit -f 0; exec $INIT -v $ROLE listen", file.display());
-    let run = Init::new().from_script(&script).wait_for("ready").send(HUP).wait_for("got HUP");
+    let run = Init::new().from_script(&at_the_limit("$ROLE listen")).wait_for("ready").send(HUP).wait_for("got HUP");
     let run = run.send(XFSZ).wait_for("got XFSZ");
     // Also where it is there already when the message about another signal fails.
     let run = run.send(STOP).wait_stopped().send(HUP).send(XFSZ).send(CONT).wait_for("got XFSZ");

@@ -9,7 +9,7 @@ use std::sync::Once;
 
 use libtest_mimic::{Completion, Trial};
 
-use super::sys;
+use super::{scratch, sys};
 
 /// What a machine may lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +86,14 @@ pub(crate) fn named_trial(name: String, needs: Vec<Need>, run: impl FnOnce() + S
         if let Some(missing) = needs.iter().find_map(|need| need.missing()) {
             return Ok(Completion::ignored_with(missing));
         }
-        run();
+        if let Err(failure) = panic::catch_unwind(AssertUnwindSafe(run)) {
+            // `make mutants-sys` asks whether a test fails, a few hundred times, and not which.
+            if std::env::var_os("STOP_AT_FIRST_FAILURE").is_some() {
+                scratch::remove();
+                std::process::exit(101);
+            }
+            panic::resume_unwind(failure);
+        }
         Ok(Completion::Completed)
     })
 }
