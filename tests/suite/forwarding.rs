@@ -4,7 +4,7 @@ use crate::support::signal::{
     CHLD, CONT, HUP, INT, KILL, PIPE, QUIT, STOP, Signal, TERM, TSTP, TTIN, TTOU, URG, USR1, USR2, WINCH, XFSZ, rt,
 };
 use crate::support::test::{Test, tests};
-use crate::support::{Init, Running, process, scratch};
+use crate::support::{Init, NEW_CALLS, Running, Stderr, process, scratch};
 
 pub(crate) const TESTS: &[Test] = tests![
     a_rewritten_signal_reaches_the_whole_group,
@@ -27,7 +27,7 @@ pub(crate) const TESTS: &[Test] = tests![
     a_stopped_command_is_not_continued_by_anything_else,
     a_command_that_is_not_stopped_gets_no_cont,
     what_stderr_does_changes_nothing,
-    where_a_write_may_wait_stderr_changes_nothing_either,
+    where_calls_are_denied_stderr_changes_nothing_either,
     with_a_stderr_that_fails_a_pipe_signal_from_elsewhere_is_sent_on,
     with_a_stderr_that_may_not_grow_only_an_xfsz_from_elsewhere_is_sent_on,
     with_a_stderr_that_may_not_grow_a_command_that_xfsz_would_end_goes_on,
@@ -261,11 +261,11 @@ fn a_command_that_is_not_stopped_gets_no_cont() {
 /// Each stderr that does not take what is written to it.
 fn bad_stderrs() -> [Init; 6] {
     [
-        Init::new().with_full_stderr(),
-        Init::new().with_broken_stderr(),
-        Init::new().with_stderr_on_a_narrow_pipe(),
-        Init::new().with_stderr_on_a_narrow_socket(),
-        Init::new().with_stderr_on_a_full_disk(),
+        Init::new().with_stderr(Stderr::Full),
+        Init::new().with_stderr(Stderr::Broken),
+        Init::new().with_stderr(Stderr::NarrowPipe),
+        Init::new().with_stderr(Stderr::NarrowSocket),
+        Init::new().with_stderr(Stderr::DiskFull),
         Init::new().closing([2]),
     ]
 }
@@ -274,14 +274,9 @@ fn what_stderr_does_changes_nothing() {
     bad_stderrs().into_iter().for_each(stderr_changes_nothing);
 }
 
-/// A kernel or a seccomp profile that is older than what keeps a write from waiting.
-fn where_a_write_may_wait_stderr_changes_nothing_either() {
-    for errno in [libc::ENOSYS, libc::EPERM] {
-        bad_stderrs()
-            .map(|init| init.denying(&[libc::SYS_pwritev2], errno))
-            .into_iter()
-            .for_each(stderr_changes_nothing);
-    }
+/// Above all where nothing keeps a write from waiting.
+fn where_calls_are_denied_stderr_changes_nothing_either() {
+    bad_stderrs().iter().flat_map(|init| init.denying_in_each_way(NEW_CALLS)).for_each(stderr_changes_nothing);
 }
 
 #[track_caller]

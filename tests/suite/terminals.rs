@@ -11,7 +11,7 @@ use libtest_mimic::Trial;
 use crate::support::signal::{CONT, HUP, INT, KILL, PWR, STOP, Signal, TERM, TSTP, USR1};
 use crate::support::test::{BASH, DUMB_INIT, LESS, Need, ROOT, TINI, Test, VIM, is_panic, named_trial, tests};
 use crate::support::time::{deadline, holds_in_time, with_deadline};
-use crate::support::{Init, Running, process, scratch};
+use crate::support::{Init, Running, Stderr, process, scratch};
 
 pub(crate) const TESTS: &[Test] = tests![
     a_pager_behind_a_pipe_gets_the_terminal: BASH LESS,
@@ -671,21 +671,19 @@ const HANDED_OVER: &str = "it is handed over to COMMAND's session";
 
 /// It has said this of the terminal.
 #[track_caller]
-fn says(init: Init, command: &[&str], words: &str) {
-    let ended = init.run(command).wait_for_end_of_output().expect_exit(0);
+fn says(run: Running, words: &str) {
+    let ended = run.wait_for_end_of_output().expect_exit(0);
     let line = format!("  terminal  {words}");
     assert!(ended.stdout.lines().any(|said| said == line), "{words:?} is not in {}", ended.stdout);
 }
 
 fn explain_says_what_becomes_of_the_terminal() {
     let init = || Init::new().option("--explain");
-    says(init(), &["true"], NONE);
-    says(init().on_a_terminal(), &["true"], HANDED_OVER);
-    says(init().single_child().on_a_terminal(), &["true"], "COMMAND uses it as session-init's own process would");
-    let script = |script: &str, words| {
-        let shell = Init::of("/bin/sh").on_a_terminal().variable("INIT", session_init());
-        says(shell, &["-c", script], words);
-    };
+    says(init().run(["true"]), NONE);
+    says(init().on_a_terminal().run(["true"]), HANDED_OVER);
+    let single_child = init().single_child().on_a_terminal();
+    says(single_child.run(["true"]), "COMMAND uses it as session-init's own process would");
+    let script = |script: &str, words| says(Init::new().on_a_terminal().from_script(script), words);
     script("set -m; $INIT --explain true", "COMMAND is a job of its session, and has it from the start");
     script("set -m; $INIT --explain true & wait", "COMMAND is a job of its session, in the background");
     // Others may need it, or COMMAND does not read it.
@@ -703,26 +701,21 @@ fn explain_says_what_becomes_of_the_terminal() {
 fn a_dev_tty_that_is_something_else_is_not_taken_for_the_terminal() {
     let with = |init: Init, dev_tty: &str, script: &str, words| {
         let script = format!("mount --bind {dev_tty} /dev/tty; {script}");
-        let init = init.variable("INIT", session_init());
-        says(init, &["-c", &format!("exec unshare --mount sh -c '{script}'")], words);
+        says(init.from_script(&format!("exec unshare --mount sh -c '{script}'")), words);
     };
-    let shell = || Init::of("/bin/sh");
     // Without one the standard descriptors are looked at.
-    with(shell().on_a_terminal(), "/dev/null", "exec $INIT --explain true", HANDED_OVER);
-    with(shell().on_a_terminal(), "/dev/null", "exec $INIT --explain true </dev/null 2>/dev/null", HANDED_OVER);
-    with(shell(), "/dev/null", "exec $INIT --explain true 2>/dev/null", NONE);
+    with(Init::new().on_a_terminal(), "/dev/null", "exec $INIT --explain true", HANDED_OVER);
+    with(Init::new().on_a_terminal(), "/dev/null", "exec $INIT --explain true </dev/null 2>/dev/null", HANDED_OVER);
+    with(Init::new(), "/dev/null", "exec $INIT --explain true 2>/dev/null", NONE);
     // Another session's terminal.
-    with(shell().on_a_terminal(), "$(tty)", "exec setsid --wait $INIT --explain true", NONE);
+    with(Init::new().on_a_terminal(), "$(tty)", "exec setsid --wait $INIT --explain true", NONE);
     // A terminal of no session.
     let terminal = "$(readlink /proc/self/fd/2)";
-    with(shell().with_stderr_on_a_terminal(), terminal, "exec $INIT --explain true", NONE);
+    with(Init::new().with_stderr(Stderr::Terminal), terminal, "exec $INIT --explain true", NONE);
 }
 
 fn a_command_at_a_terminal_gets_no_descriptor_of_it_besides() {
-    let has_no_other = |command: i32| {
-        let numbers: Vec<i32> = process::descriptors(command).into_iter().map(|(number, _)| number).collect();
-        assert_eq!(numbers, [0, 1, 2]);
-    };
+    let has_no_other = |command| assert_eq!(process::open_descriptors(command), [0, 1, 2]);
     let run = by_hand().types("$INIT cat").answers("one");
     has_no_other(run.program("cat"));
     let run = Init::new().on_a_terminal().run(["cat"]).answers("one");
@@ -745,8 +738,8 @@ fn a_failed_exec_does_not_hang_up_a_console() {
         "exec 3<>/dev/tty63; setsid --ctty --wait $INIT {} <&3 >&3 2>&3; echo ended $?; echo ok >&3 && echo it is open",
         path.display()
     );
-    let shell = Init::of("/bin/sh").in_this_session().variable("INIT", session_init());
-    shell.run(["-c", &script]).wait_for("ended 126").wait_for("it is open").expect_exit(0);
+    let run = Init::new().in_this_session().from_script(&script);
+    run.wait_for("ended 126").wait_for("it is open").expect_exit(0);
 }
 
 fn without_a_terminal_one_int_is_one_int() {

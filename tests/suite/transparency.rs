@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::support::signal::{CHLD, HUP, INT, KILL, QUIT, STOP, Signal, SignalSet, TERM, USR1, rt};
 use crate::support::test::{Test, tests};
-use crate::support::{Init, Running, process, scratch};
+use crate::support::{Init, NEW_CALLS, Running, Stderr, process, scratch};
 
 pub(crate) const TESTS: &[Test] = tests![
     the_command_gets_the_mask_and_the_dispositions_that_session_init_got,
@@ -91,21 +91,17 @@ fn in_single_child_mode_it_stays_in_session_and_group() {
     run.close_stdin().expect_exit(0);
 }
 
-fn open_descriptors(pid: i32) -> Vec<i32> {
-    process::descriptors(pid).into_iter().map(|(number, _)| number).collect()
-}
-
 fn inherited_descriptors_reach_the_command_and_none_besides() {
     for init in [Init::new(), Init::new().single_child(), Init::new().verbose()] {
         let run = cat(init.inheriting([3, 4, 9, 200]));
-        assert_eq!(open_descriptors(run.command()), [0, 1, 2, 3, 4, 9, 200]);
+        assert_eq!(process::open_descriptors(run.command()), [0, 1, 2, 3, 4, 9, 200]);
         run.close_stdin().expect_exit(0);
     }
 }
 
 #[track_caller]
 fn keeps_only(run: Running, descriptors: &[i32]) -> Running {
-    run.wait_until(&format!("keeps {descriptors:?} alone"), |run| open_descriptors(run.pid()) == descriptors)
+    run.wait_until(&format!("keeps {descriptors:?} alone"), |run| process::open_descriptors(run.pid()) == descriptors)
 }
 
 fn session_init_keeps_nothing_but_stderr() {
@@ -130,7 +126,7 @@ fn with_any_of_the_standard_descriptors_closed_the_command_finds_them_closed() {
             });
             // For a moment its loader has the library that it loads under the first number that is free.
             let run = run.wait_until("has what is open and no more", |run| {
-                let numbers = open_descriptors(run.command()).into_iter();
+                let numbers = process::open_descriptors(run.command()).into_iter();
                 numbers.filter(|number| *number < 3).collect::<Vec<i32>>() == open
             });
             let kept: &[i32] = if open.contains(&2) { &[2] } else { &[] };
@@ -255,19 +251,9 @@ fn it_works_where_its_session_and_group_lie_outside_its_pid_namespace() {
     }
 }
 
-/// What seccomp profiles deny that are older than the kernel.
-const NEW_CALLS: &[libc::c_long] = &[
-    libc::SYS_clone3,
-    libc::SYS_close_range,
-    libc::SYS_pidfd_open,
-    libc::SYS_pidfd_send_signal,
-    libc::SYS_pwritev2,
-    libc::SYS_faccessat2,
-];
-
 /// Under each answer that they give.
 fn denied() -> [Init; 2] {
-    [libc::ENOSYS, libc::EPERM].map(|errno| Init::new().denying(NEW_CALLS, errno))
+    Init::new().denying_in_each_way(NEW_CALLS)
 }
 
 fn it_works_where_seccomp_denies_what_is_new() {
@@ -277,7 +263,7 @@ fn it_works_where_seccomp_denies_what_is_new() {
         works(init.clone().options(["--target", "session"]));
         works(init.clone().options(["--target", "all", "--grace", "10"]));
         let run = keeps_only(cat(init.clone().inheriting([3, 9, 200])), &[2]);
-        assert_eq!(open_descriptors(run.command()), [0, 1, 2, 3, 9, 200]);
+        assert_eq!(process::open_descriptors(run.command()), [0, 1, 2, 3, 9, 200]);
         run.close_stdin().expect_exit(0);
         init.clone().run(["nonexistent-command"]).expect_exit(127).stderr_has("nonexistent-command: No such file");
         init.clone().run(["/etc"]).expect_exit(126).stderr_has("/etc: Permission denied");
@@ -288,11 +274,8 @@ fn it_works_where_seccomp_denies_what_is_new() {
 }
 
 fn it_works_where_seccomp_denies_one_of_them() {
-    for errno in [libc::ENOSYS, libc::EPERM] {
-        for call in NEW_CALLS.chunks(1) {
-            works(Init::new().denying(call, errno).options(["--target", "all", "--grace", "10"]));
-        }
-    }
+    let inits = NEW_CALLS.chunks(1).flat_map(|call| Init::new().denying_in_each_way(call));
+    inits.for_each(|init| works(init.options(["--target", "all", "--grace", "10"])));
 }
 
 fn with_calls_denied_and_no_proc_nothing_is_kept_open() {
@@ -388,13 +371,12 @@ fn it_works_as_an_interpreter() {
 }
 
 /// With both of the ways to write without waiting, and with the second alone.
-fn ways_to_write(init: &Init) -> [Init; 3] {
-    let without = |errno| init.clone().denying(&[libc::SYS_pwritev2], errno);
-    [init.clone(), without(libc::ENOSYS), without(libc::EPERM)]
+fn ways_to_write(init: &Init) -> impl Iterator<Item = Init> {
+    [init.clone()].into_iter().chain(init.denying_in_each_way(&[libc::SYS_pwritev2]))
 }
 
 fn messages_reach_a_stderr_of_any_kind() {
-    for init in [Init::new(), Init::new().with_stderr_on_a_socket(), Init::new().with_stderr_on_a_terminal()] {
+    for init in [Init::new(), Init::new().with_stderr(Stderr::Socket), Init::new().with_stderr(Stderr::Terminal)] {
         for init in ways_to_write(&init) {
             // What a terminal has been told may be read after whoever said it has ended.
             let run = init.run(["nonexistent-command"]).wait_for_error("No such file or directory");
@@ -405,7 +387,7 @@ fn messages_reach_a_stderr_of_any_kind() {
 }
 
 fn a_terminal_that_is_not_its_own_remains_that() {
-    for init in ways_to_write(&Init::new().with_stderr_on_a_terminal()) {
+    for init in ways_to_write(&Init::new().with_stderr(Stderr::Terminal)) {
         let run = init.verbose().role(["listen"]).wait_for("ready").send(HUP).wait_for_error("received HUP");
         assert_eq!(process::stat(run.pid()).map(|stat| stat.terminal), Some(0));
         run.send(TERM).expect_exit(0);

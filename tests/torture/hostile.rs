@@ -9,7 +9,7 @@ use crate::report::{Item, Length, timed};
 use crate::roles::{MOST_HARM, SUBJECTS_STATUS, WORD, number, say};
 use crate::support::signal::{Signal, SignalSet, TERM, USR1};
 use crate::support::sys::{self, Fork, WaitStatus};
-use crate::support::{Init, scratch};
+use crate::support::{Init, Stderr, scratch};
 use crate::sys::{attach, queue_signal, set_limit_of, try_kill, unmount};
 
 /// The roles of this file. Answers whether it is one.
@@ -212,7 +212,7 @@ fn replaced(init: Init) {
 /// Nobody reads its stderr, which COMMAND has filled.
 fn full_stderr(init: Init) {
     const COUNT: usize = 100;
-    let run = init.with_full_stderr().options(["-v", "-w"]).role(["subject"]).wait_for("ready");
+    let run = init.with_stderr(Stderr::Full).options(["-v", "-w"]).role(["subject"]).wait_for("ready");
     let mut run = run;
     for _ in 0..COUNT {
         run = run.send(USR1).wait_for("got USR1 end");

@@ -5,7 +5,7 @@
 use super::every_init::{LEAVE_ONE, TWO_IN_A_GROUP, in_usual_path};
 use super::{Case, case};
 use crate::support::signal::{CONT, HUP, INT, Signal, TERM, TSTP, TTIN, TTOU, USR1, USR2, rt};
-use crate::support::{Ended, Init, Running, process};
+use crate::support::{Ended, Init, Running, Stderr, process};
 
 #[expect(clippy::too_many_lines, reason = "it is a list")]
 pub(super) fn cases() -> Vec<Case> {
@@ -46,7 +46,7 @@ pub(super) fn cases() -> Vec<Case> {
             .row("`-v`, and nobody reads stderr", "lines are left out")
             .dumb_init_unlike("waits for ever, before COMMAND is run", |init| {
                 let sets = |run: &Running| process::signal_sets(run.pid()).unwrap();
-                let run = init.verbose().with_full_stderr().sh("echo ran");
+                let run = init.verbose().with_stderr(Stderr::Full).sh("echo ran");
                 let run = run.wait_until("blocks signals", |run| sets(run).blocked.contains(TERM)).send(TERM);
                 let run = run.wait_until("sleeps with TERM pending", |run| {
                     process::state(run.pid()) == Some('S') && sets(run).pending.contains(TERM)
@@ -250,7 +250,13 @@ fn only_a_debug_variable_of_1_makes_it_verbose(init: Init) {
 }
 
 fn a_full_stderr_delays_nothing(init: Init) {
-    init.verbose().with_full_stderr().role(["listen"]).wait_for("ready").send(TERM).wait_for("got TERM").expect_exit(0);
+    init.verbose()
+        .with_stderr(Stderr::Full)
+        .role(["listen"])
+        .wait_for("ready")
+        .send(TERM)
+        .wait_for("got TERM")
+        .expect_exit(0);
 }
 
 // The session.

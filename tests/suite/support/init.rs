@@ -20,7 +20,7 @@ pub(crate) const MARK: &str = "SUITE_RUN";
 
 /// Where the init writes its messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stderr {
+pub(crate) enum Stderr {
     /// A pipe of its own, which the test reads.
     Read,
     /// A pipe without room for a single byte, which nobody reads.
@@ -37,6 +37,16 @@ enum Stderr {
     /// `/dev/full`.
     DiskFull,
 }
+
+/// What seccomp profiles deny that are older than the kernel.
+pub(crate) const NEW_CALLS: &[c_long] = &[
+    libc::SYS_clone3,
+    libc::SYS_close_range,
+    libc::SYS_pidfd_open,
+    libc::SYS_pidfd_send_signal,
+    libc::SYS_pwritev2,
+    libc::SYS_faccessat2,
+];
 
 /// An init that is about to be started.
 #[derive(Debug, Clone)]
@@ -209,6 +219,11 @@ impl Init {
         self
     }
 
+    /// Under each answer of a seccomp profile that denies these system calls.
+    pub(crate) fn denying_in_each_way(&self, calls: &'static [c_long]) -> [Self; 2] {
+        [libc::ENOSYS, libc::EPERM].map(|errno| self.clone().denying(calls, errno))
+    }
+
     /// A seccomp filter answers these system calls with this error.
     pub(crate) fn denying(mut self, calls: &'static [c_long], errno: c_int) -> Self {
         self.denied = Some((calls, errno));
@@ -249,39 +264,8 @@ impl Init {
         self
     }
 
-    pub(crate) fn with_full_stderr(mut self) -> Self {
-        self.stderr = Stderr::Full;
-        self
-    }
-
-    pub(crate) fn with_broken_stderr(mut self) -> Self {
-        self.stderr = Stderr::Broken;
-        self
-    }
-
-    pub(crate) fn with_stderr_on_a_socket(mut self) -> Self {
-        self.stderr = Stderr::Socket;
-        self
-    }
-
-    pub(crate) fn with_stderr_on_a_narrow_pipe(mut self) -> Self {
-        self.stderr = Stderr::NarrowPipe;
-        self
-    }
-
-    pub(crate) fn with_stderr_on_a_narrow_socket(mut self) -> Self {
-        self.stderr = Stderr::NarrowSocket;
-        self
-    }
-
-    /// The terminal is nobody's controlling terminal.
-    pub(crate) fn with_stderr_on_a_terminal(mut self) -> Self {
-        self.stderr = Stderr::Terminal;
-        self
-    }
-
-    pub(crate) fn with_stderr_on_a_full_disk(mut self) -> Self {
-        self.stderr = Stderr::DiskFull;
+    pub(crate) fn with_stderr(mut self, stderr: Stderr) -> Self {
+        self.stderr = stderr;
         self
     }
 

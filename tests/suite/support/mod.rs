@@ -13,5 +13,5 @@ pub(crate) mod test;
 pub(crate) mod time;
 
 pub(crate) use ended::Ended;
-pub(crate) use init::Init;
+pub(crate) use init::{Init, NEW_CALLS, Stderr};
 pub(crate) use running::Running;

@@ -180,6 +180,11 @@ pub(crate) fn descriptors(pid: i32) -> Vec<(i32, String)> {
     descriptors
 }
 
+/// The numbers of its open descriptors, in order.
+pub(crate) fn open_descriptors(pid: i32) -> Vec<i32> {
+    descriptors(pid).into_iter().map(|(number, _)| number).collect()
+}
+
 /// The tree below a process, for people.
 pub(crate) fn tree(pid: i32) -> String {
     let mut text = String::new();
