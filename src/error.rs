@@ -1,18 +1,11 @@
-//! What keeps COMMAND from being started.
-//!
-//! From the moment COMMAND runs there are no such errors: session-init reports what goes wrong and goes on, and
-//! COMMAND's status decides its own.
+//! What is wrong with a command line, or with the environment.
 
 #![forbid(unsafe_code)]
 
-use nix::errno::Errno;
-
 use crate::exit::RemapError;
-use crate::exit::status;
 use crate::period::PeriodError;
-use crate::route::{RuleError, TargetError};
+use crate::rule::{RuleError, TargetError};
 use crate::signal::SignalError;
-use crate::sys::describe;
 
 /// A wrong command line or environment.
 #[derive(Debug, thiserror::Error)]
@@ -85,50 +78,4 @@ pub enum ValueError {
     /// It is not a word that turns something on or off.
     #[error("'{0}' is neither 1 nor 0 (nor yes, no, true, false, on, off)")]
     NotASwitch(String),
-}
-
-/// What goes wrong between a good command line and a running COMMAND.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A signal could not be kept waiting, or COMMAND could not be given the mask that is its due.
-    #[error("cannot set the signal mask: {}", describe(*.0))]
-    Mask(Errno),
-    /// SIGCHLD, which tells about ended children, is ignored and stays so.
-    #[error("cannot set the disposition of SIGCHLD: {}", describe(*.0))]
-    Disposition(Errno),
-    /// There could be no child process.
-    #[error("cannot start a process: {}", describe(*.0))]
-    Clone(Errno),
-    /// COMMAND was not found.
-    #[error("{command}: {}", describe(Errno::ENOENT))]
-    NotFound {
-        /// COMMAND as it was given.
-        command: String,
-    },
-    /// COMMAND was found and cannot be run.
-    #[error("{command}: {}", describe(*.error))]
-    NotRunnable {
-        /// COMMAND as it was given.
-        command: String,
-        /// Why not.
-        error: Errno,
-    },
-    /// COMMAND was found, but not the program that is to run it.
-    #[error("{command}: the interpreter or loader that it names: {}", describe(Errno::ENOENT))]
-    NoInterpreter {
-        /// COMMAND as it was given.
-        command: String,
-    },
-}
-
-impl StartError {
-    /// The exit status that tells about it.
-    #[must_use]
-    pub fn status(&self) -> u8 {
-        match self {
-            Self::Mask(_) | Self::Disposition(_) | Self::Clone(_) => status::USAGE,
-            Self::NotFound { .. } => status::NOT_FOUND,
-            Self::NotRunnable { .. } | Self::NoInterpreter { .. } => status::NOT_RUNNABLE,
-        }
-    }
 }

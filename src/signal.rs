@@ -29,6 +29,19 @@ const RTMAX: u8 = 64;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Signal(NonZeroU8);
 
+/// Where a signal comes from (sigaction(2), `si_code`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The kernel itself (`SI_KERNEL`), as the terminal does at Ctrl-C.
+    Kernel,
+    /// A process with this pid, which is 0 where it lives outside session-init's PID namespace.
+    Process(i32),
+    /// A descendant with this pid in session-init's own process group.
+    Member(i32),
+    /// A timer, a message queue and the like.
+    Other,
+}
+
 /// Each name without its `SIG`. The first name of a number is the one that is printed.
 const NAMES: [(&str, Signal); 36] = [
     ("HUP", Signal::HUP),
@@ -132,6 +145,12 @@ impl Signal {
     #[must_use]
     pub const fn number(self) -> u8 {
         self.0.get()
+    }
+
+    /// Whether the terminal, or a process in its name, asks a process group to stop by this signal.
+    #[must_use]
+    pub fn is_job_control(self) -> bool {
+        matches!(self, Self::TSTP | Self::TTIN | Self::TTOU)
     }
 
     /// The signal's place in a table of [`Signal::COUNT`] entries.

@@ -5,30 +5,64 @@
 use std::ffi::{CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use nix::errno::Errno;
-use nix::sys::prctl::set_child_subreaper;
-use nix::unistd::{AccessFlags, Pid, access};
-
-use crate::cli::parse::Config;
-use crate::error::StartError;
-use crate::job::{Claim, Job};
+use crate::cli::settings::Config;
+use crate::exit::status;
 use crate::log::Log;
 use crate::lookup;
+use crate::route::{Place, Table};
 use crate::signal::Signal;
-use crate::supervisor::Mode;
 use crate::sys::signals::{Disposition, SignalSet};
-use crate::sys::spawn::{Place, Setup, SpawnError, Spawned, spawn};
-use crate::sys::terminal::{self, GivenUp, Terminal};
-use crate::sys::{describe, environment, files, process, signals};
+use crate::sys::spawn::{self, Setup, SpawnError, Spawned, spawn};
+use crate::sys::terminal::{SavedModes, Terminal};
+use crate::sys::{Errno, Pid, describe, environment, files, process, signals};
 
 /// COMMAND as it was started.
 pub(crate) struct Started {
     pub(crate) command: Pid,
-    pub(crate) mode: Mode,
-    /// COMMAND is to have the terminal whenever session-init's process group has it.
-    pub(crate) wants_terminal: bool,
-    /// The terminal, where COMMAND is a job of it.
-    pub(crate) job: Option<Job>,
+    pub(crate) place: Place,
+    /// What becomes of each signal, in the place that was meant for COMMAND.
+    pub(crate) table: Table,
+    /// Both are a job of a shell's terminal.
+    pub(crate) is_job: bool,
+    /// The terminal's modes before COMMAND, if it shares the foreground process group.
+    pub(crate) modes: Option<SavedModes>,
+    /// What to say where COMMAND ends with the status of one that could not be executed, since that is not known yet.
+    pub(crate) doubt: Option<StartError>,
+}
+
+/// What session-init finds of a terminal.
+#[derive(Debug)]
+enum Surroundings {
+    /// Its session has none.
+    NoTerminal,
+    /// It leads the terminal's session.
+    Led(Terminal),
+    /// Somebody else leads the terminal's session, as a shell does, perhaps outside this PID namespace.
+    OfOthers(Terminal),
+}
+
+impl Surroundings {
+    fn find() -> Self {
+        match Terminal::find() {
+            None => Self::NoTerminal,
+            Some(terminal) if Terminal::is_led() => Self::Led(terminal),
+            Some(terminal) => Self::OfOthers(terminal),
+        }
+    }
+
+    /// Where COMMAND is to live.
+    ///
+    /// At a shell's terminal it stays, as it would without an init. It also stays where it would lead a terminal's session
+    /// and something is to be done after its end: the kernel hangs up on everybody when the leader of a session ends, and no
+    /// key would reach session-init.
+    fn place(&self, config: &Config) -> Place {
+        match self {
+            _ if config.single_child => Place::Shared,
+            Self::OfOthers(_) => Place::Shared,
+            Self::Led(_) if config.has_clock() || config.linger => Place::Shared,
+            Self::Led(_) | Self::NoTerminal => Place::Own,
+        }
+    }
 }
 
 /// Starts COMMAND; `mask` is the signal mask that it gets.
@@ -36,11 +70,12 @@ pub(crate) struct Started {
 /// # Errors
 ///
 /// [`StartError`], when COMMAND has not been started. What can be done without is only reported.
-pub(crate) fn start(config: &Config, is_pid_1: bool, mask: SignalSet, log: &Log) -> Result<Started, StartError> {
+pub(crate) fn start(config: &Config, mask: SignalSet, log: &Log) -> Result<Started, StartError> {
     // Where SIGCHLD is ignored, children vanish unseen (wait(2)).
     let child_disposition =
         signals::set_disposition(Signal::CHLD, Disposition::Default).map_err(StartError::Disposition)?;
-    if !is_pid_1 && let Err(error) = set_child_subreaper(true) {
+    let is_pid_1 = process::is_pid_1();
+    if !is_pid_1 && let Err(error) = process::become_subreaper() {
         log.explain(format_args!("orphans go to PID 1: no subreaper: {}", describe(error)));
     }
     if let Some(signal) = config.parent_death_signal
@@ -48,12 +83,21 @@ pub(crate) fn start(config: &Config, is_pid_1: bool, mask: SignalSet, log: &Log)
     {
         log.explain(format_args!("no signal will tell of the parent's death: {}", describe(error)));
     }
-    let claim = claim(config, is_pid_1);
-    let (mode, place) = match &claim {
-        Some(claim) => (Mode::Job, Place::Group(claim.at_start())),
-        None if config.new_session => (Mode::Session, Place::Session(give_up_terminal(log))),
-        None => (Mode::SingleChild, Place::Same),
+    let mut surroundings = Surroundings::find();
+    // A terminal that is nobody's: COMMAND's session acquires it by itself, but must not lead it where that matters.
+    if matches!(surroundings, Surroundings::NoTerminal)
+        && (config.has_clock() || config.linger)
+        && let Some(terminal) = Terminal::acquire_stdin()
+    {
+        surroundings = Surroundings::Led(terminal);
+    }
+    let is_job = matches!(surroundings, Surroundings::OfOthers(_)) && !is_pid_1;
+    let wanted = surroundings.place(config);
+    let (place, terminal) = match wanted {
+        Place::Own => hand_over(surroundings, log),
+        Place::Shared => (spawn::Place::Shared, surroundings.into_terminal()),
     };
+    let modes = terminal.filter(Terminal::is_ours).and_then(|terminal| terminal.modes());
     let setup = Setup { place, child_disposition, mask };
 
     let name = config.command.first().map_or(OsStr::new(""), OsString::as_os_str);
@@ -63,94 +107,61 @@ pub(crate) fn start(config: &Config, is_pid_1: bool, mask: SignalSet, log: &Log)
         files.drain(..first);
     }
     let arguments: Vec<CString> = config.command.iter().map(|argument| lookup::c_string(argument.as_bytes())).collect();
-    let Spawned { pid: command, placed } =
-        spawn_or_interpret(&files, &arguments, &setup).map_err(|error| explain(name, &files, error))?;
-    // Without a group of its own COMMAND can be reached through its process alone, as it is under `-c`.
-    let (mode, claim) = match placed {
-        Ok(()) => (mode, claim),
-        Err(error) => {
+    let Spawned { pid: command, placed, is_executed } =
+        spawn(&files, &arguments, &setup).map_err(|error| explain(name, &files, error))?;
+    let doubt = if is_executed { None } else { doubt(name, &files) };
+    let place = match (setup.place, placed) {
+        (spawn::Place::Own(_), Ok(())) => Place::Own,
+        (spawn::Place::Shared, _) => Place::Shared,
+        (spawn::Place::Own(_), Err(error)) => {
             log.explain(format_args!("COMMAND stays in this session and process group: {}", describe(error)));
-            (Mode::SingleChild, None)
+            Place::Shared
         }
     };
     if log.shows(1) {
-        let (name, place) = (name.to_string_lossy(), place_in_words(mode, claim.as_ref()));
-        log.say(format_args!("started {name} as pid {command} in {place}"));
+        let place = if place == Place::Own { "its own session" } else { "this session and process group" };
+        log.say(format_args!("started {} as pid {command} in {place}", name.to_string_lossy()));
     }
-    let wants_terminal = claim.as_ref().is_some_and(|claim| claim.wanted);
-    Ok(Started { command, mode, wants_terminal, job: claim.map(|claim| claim.for_command(command)) })
+    Ok(Started { command, place, table: config.table(wanted), is_job, modes, doubt })
 }
 
-/// The terminal, if COMMAND is to be a job of its session.
-fn claim(config: &Config, is_pid_1: bool) -> Option<Claim> {
-    // PID 1 is no shell's job, even where the terminal's session is that of a shell outside.
-    if config.new_session && !is_pid_1 { Claim::find() } else { None }
+impl Surroundings {
+    fn into_terminal(self) -> Option<Terminal> {
+        match self {
+            Self::NoTerminal => None,
+            Self::Led(terminal) | Self::OfOthers(terminal) => Some(terminal),
+        }
+    }
 }
 
-/// What would become of the terminal, in words, and whether COMMAND would be a job of its session.
+/// Gives the terminal up for COMMAND's session to have it. Where it cannot be given up, COMMAND stays where it is.
+fn hand_over(surroundings: Surroundings, log: &Log) -> (spawn::Place, Option<Terminal>) {
+    let Some(terminal) = surroundings.into_terminal() else { return (spawn::Place::Own(None), None) };
+    match terminal.give_up() {
+        Ok(()) => {
+            log.explain(format_args!("handing the terminal over to COMMAND's session"));
+            (spawn::Place::Own(Some(terminal)), None)
+        }
+        Err(error) => {
+            log.explain(format_args!("keeping the terminal: {}", describe(error)));
+            (spawn::Place::Shared, Some(terminal))
+        }
+    }
+}
+
+/// What would become of the terminal, in words, and where COMMAND would live.
 #[cold]
 #[inline(never)]
-pub(crate) fn prospects(config: &Config, is_pid_1: bool) -> (&'static str, bool) {
-    if let Some(claim) = claim(config, is_pid_1) {
-        let words = match claim.at_start() {
-            Some(_) => "COMMAND is a job of its session, and has it from the start",
-            None if claim.wanted => "COMMAND is a job of its session, in the background",
-            None => "COMMAND is a job of its session, and gets it once it asks for it",
-        };
-        return (words, true);
-    }
-    let words = match terminal::is_there() {
-        (false, _) => "none",
-        (true, _) if !config.new_session => "COMMAND uses it as session-init's own process would",
-        (true, true) => "it is handed over to COMMAND's session",
-        (true, false) => "it stays behind; COMMAND's session has none",
+pub(crate) fn prospects(config: &Config) -> (&'static str, Place) {
+    let surroundings = Surroundings::find();
+    let place = surroundings.place(config);
+    let words = match (surroundings, place) {
+        (Surroundings::NoTerminal, _) => "none",
+        (_, Place::Own) => "it is handed over to COMMAND's session",
+        (Surroundings::Led(_), Place::Shared) => "COMMAND shares it with session-init, which leads its session",
+        (Surroundings::OfOthers(_), Place::Shared) => "COMMAND uses it as it would without session-init",
     };
-    (words, false)
-}
-
-fn place_in_words(mode: Mode, claim: Option<&Claim>) -> &'static str {
-    match mode {
-        Mode::Session => "its own session",
-        Mode::SingleChild => "this session",
-        Mode::Job => match claim {
-            Some(claim) if claim.at_start().is_some() => "a process group of its own, which has the terminal",
-            Some(claim) if claim.wanted => "a process group of its own, in the terminal's background",
-            _ => "a process group of its own, which gets the terminal once it asks for it",
-        },
-    }
-}
-
-fn give_up_terminal(log: &Log) -> Option<Terminal> {
-    match terminal::give_up() {
-        GivenUp::Yes(terminal) => {
-            log.explain(format_args!("handing the terminal over to COMMAND's session"));
-            Some(terminal)
-        }
-        GivenUp::NotOurs => None,
-        GivenUp::Failed(error) => {
-            log.explain(format_args!("keeping the terminal: {}", describe(error)));
-            None
-        }
-    }
-}
-
-/// Spawns COMMAND; a file that is executable and of no known format is taken for a script without a `#!` line, as a
-/// shell takes it. Not so a program for another kind of machine, of which the shell could only say that its syntax is wrong.
-fn spawn_or_interpret(files: &[CString], arguments: &[CString], setup: &Setup<'_>) -> Result<Spawned, SpawnError> {
-    let result = spawn(files, arguments, setup);
-    match result {
-        Err(SpawnError::Exec { error: Errno::ENOEXEC, file }) => {
-            let script = files.get(file).cloned().unwrap_or_default();
-            if lookup::is_binary(files::start(script.as_c_str(), &mut [0; 128]).unwrap_or_default()) {
-                return result;
-            }
-            let shell = c"/bin/sh".to_owned();
-            let rest = arguments.iter().skip(1).cloned();
-            let arguments: Vec<CString> = [shell.clone(), script].into_iter().chain(rest).collect();
-            spawn(&[shell], &arguments, setup)
-        }
-        _ => result,
-    }
+    (words, place)
 }
 
 /// Says why COMMAND did not start.
@@ -158,7 +169,7 @@ fn spawn_or_interpret(files: &[CString], arguments: &[CString], setup: &Setup<'_
 #[inline(never)]
 fn explain(name: &OsStr, files: &[CString], error: SpawnError) -> StartError {
     let command = name.to_string_lossy().into_owned();
-    let exists = || !name.is_empty() && files.iter().any(|file| access(file.as_c_str(), AccessFlags::F_OK).is_ok());
+    let exists = || !name.is_empty() && files.iter().any(|file| files::exists(file));
     match error {
         SpawnError::Clone(error) => StartError::Clone(error),
         SpawnError::Mask(error) => StartError::Mask(error),
@@ -175,5 +186,64 @@ fn explain(name: &OsStr, files: &[CString], error: SpawnError) -> StartError {
             StartError::NotFound { command }
         }
         SpawnError::Exec { error, .. } => StartError::NotRunnable { command, error },
+    }
+}
+
+/// What keeps COMMAND from being executed, as far as its file tells.
+#[cold]
+#[inline(never)]
+fn doubt(name: &OsStr, files: &[CString]) -> Option<StartError> {
+    if files.iter().any(|file| files::is_executable(file)) {
+        return None;
+    }
+    let error = if files.iter().any(|file| files::exists(file)) { Errno::EACCES } else { Errno::ENOENT };
+    Some(explain(name, files, SpawnError::Exec { error, file: 0 }))
+}
+
+/// What goes wrong between a good command line and a running COMMAND.
+///
+/// From the moment COMMAND runs there are no such errors: session-init reports what goes wrong and goes on, and COMMAND's
+/// status decides its own.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    /// A signal could not be kept waiting, or COMMAND could not be given the mask that is its due.
+    #[error("cannot set the signal mask: {}", describe(*.0))]
+    Mask(Errno),
+    /// SIGCHLD, which tells about ended children, is ignored and stays so.
+    #[error("cannot set the disposition of SIGCHLD: {}", describe(*.0))]
+    Disposition(Errno),
+    /// There could be no child process.
+    #[error("cannot start a process: {}", describe(*.0))]
+    Clone(Errno),
+    /// COMMAND was not found.
+    #[error("{command}: {}", describe(Errno::ENOENT))]
+    NotFound {
+        /// COMMAND as it was given.
+        command: String,
+    },
+    /// COMMAND was found and cannot be run.
+    #[error("{command}: {}", describe(*.error))]
+    NotRunnable {
+        /// COMMAND as it was given.
+        command: String,
+        /// Why not.
+        error: Errno,
+    },
+    /// COMMAND was found, but not the program that is to run it.
+    #[error("{command}: the interpreter or loader that it names: {}", describe(Errno::ENOENT))]
+    NoInterpreter {
+        /// COMMAND as it was given.
+        command: String,
+    },
+}
+
+impl StartError {
+    /// The exit status that tells about it.
+    pub(crate) fn status(&self) -> u8 {
+        match self {
+            Self::Mask(_) | Self::Disposition(_) | Self::Clone(_) => status::USAGE,
+            Self::NotFound { .. } => status::NOT_FOUND,
+            Self::NotRunnable { .. } | Self::NoInterpreter { .. } => status::NOT_RUNNABLE,
+        }
     }
 }

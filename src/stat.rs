@@ -9,6 +9,8 @@ pub struct Stat {
     pub name: String,
     /// It has ended, and so have all of its threads.
     pub is_zombie: bool,
+    /// A signal has stopped it.
+    pub is_stopped: bool,
     /// The pid of its parent.
     pub parent: i32,
     /// The id of its process group.
@@ -32,7 +34,8 @@ impl Stat {
         let rest = std::str::from_utf8(contents.get(close.checked_add(1)?..)?).ok()?;
         // From the third field of the file on: the state.
         let mut fields = rest.split_ascii_whitespace();
-        let has_ended = matches!(fields.next()?, "Z" | "X");
+        let state = fields.next()?;
+        let (has_ended, is_stopped) = (matches!(state, "Z" | "X"), state == "T");
         let parent = fields.next()?.parse().ok()?;
         let group = fields.next()?.parse().ok()?;
         let session = fields.next()?.parse().ok()?;
@@ -41,7 +44,7 @@ impl Stat {
         let name = String::from_utf8_lossy(name).into_owned();
         // The first thread may end before the others; the process then only looks like a zombie.
         let is_zombie = has_ended && threads <= 1;
-        Some(Self { name, is_zombie, parent, group, threads, session, started })
+        Some(Self { name, is_zombie, is_stopped, parent, group, threads, session, started })
     }
 }
 
@@ -59,6 +62,7 @@ mod tests {
             let expected = Stat {
                 name: name.to_owned(),
                 is_zombie: false,
+                is_stopped: false,
                 parent: 12,
                 group: 7,
                 threads: 1,
@@ -75,6 +79,14 @@ mod tests {
         assert_eq!(zombie(&REST.replacen('S', "Z", 1)), Some(true));
         assert_eq!(zombie(&REST.replacen('S', "Z", 1).replace(" 20 0 1 ", " 20 0 2 ")), Some(false));
         assert_eq!(zombie(REST), Some(false));
+    }
+
+    #[test]
+    fn a_stop_by_a_signal_is_told_from_a_debuggers() {
+        for (state, stopped) in [("T", true), ("t", false), ("S", false), ("Z", false)] {
+            let stat = Stat::parse(format!("17 (x) {}", REST.replacen('S', state, 1)).as_bytes());
+            assert_eq!(stat.map(|stat| stat.is_stopped), Some(stopped), "{state}");
+        }
     }
 
     #[test]

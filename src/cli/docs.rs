@@ -9,8 +9,8 @@ use super::flags::{Effect, FLAGS, Flag, Group, Page};
 const USAGE: &str = "\
 Usage: session-init [OPTIONS] [--] COMMAND [ARG...]
 
-Runs COMMAND in a new session (a shell's job: in a new group), sends every signal on to its
-process group, reaps orphans, and ends as COMMAND ends.
+Runs COMMAND in a new session (at a shell's terminal: where it would be without session-init),
+sends every signal on to its process group, reaps orphans, and ends as COMMAND ends.
 ";
 
 const NOTES: &str = "

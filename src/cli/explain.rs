@@ -5,8 +5,10 @@
 use std::fmt::Write;
 
 use super::flags::{FLAGS, Flag, REWRITE, Setting};
-use super::parse::{Config, Sources};
-use crate::route::{Route, Rule};
+use super::settings::{Config, Sources};
+use crate::route::Place;
+use crate::route::Route;
+use crate::rule::Rule;
 use crate::signal::Signal;
 
 /// What session-init finds where it is started.
@@ -16,8 +18,8 @@ pub struct Surroundings {
     pub pid: i32,
     /// What would become of the terminal.
     pub terminal: &'static str,
-    /// COMMAND would be a job of the terminal's session.
-    pub is_job: bool,
+    /// Where COMMAND would live.
+    pub place: Place,
 }
 
 /// The text, with headings in bold face if `styled`.
@@ -27,7 +29,7 @@ pub struct Surroundings {
 pub fn text(config: &Config, sources: &Sources, surroundings: Surroundings, styled: bool) -> String {
     let heading = |name: &str| if styled { format!("\x1b[1m{name}\x1b[m\n") } else { format!("{name}\n") };
     let mut text = heading("Signals");
-    text.push_str(&signals(config, sources, surroundings.is_job));
+    text.push_str(&signals(config, sources, surroundings.place));
     text.push('\n');
     text.push_str(&heading("Settings"));
     let settings = FLAGS.iter().filter_map(|flag| Some((flag, flag.setting.as_ref()?)));
@@ -49,8 +51,8 @@ pub fn text(config: &Config, sources: &Sources, surroundings: Surroundings, styl
 }
 
 /// A row for each signal that is not passed on as it is to whom all are, and one for the others.
-fn signals(config: &Config, sources: &Sources, is_job: bool) -> String {
-    let signals = if is_job { &config.job_table } else { &config.table };
+fn signals(config: &Config, sources: &Sources, place: Place) -> String {
+    let signals = config.table(place);
     let plain = |signal| signals.route(signal) == Route::Forward(signal, config.target);
     // CHLD is not forwarded, whatever the table says, and nobody can receive the other two.
     let never = [Signal::KILL, Signal::STOP, Signal::CHLD];
@@ -123,7 +125,7 @@ mod tests {
     use std::ffi::OsString;
 
     fn explained(variables: &[(&str, &str)], arguments: &[&str]) -> String {
-        explained_in(Surroundings { pid: 1, terminal: "none", is_job: false }, variables, arguments)
+        explained_in(Surroundings { pid: 1, terminal: "none", place: Place::Own }, variables, arguments)
     }
 
     fn explained_in(surroundings: Surroundings, variables: &[(&str, &str)], arguments: &[&str]) -> String {
@@ -160,19 +162,20 @@ mod tests {
 
     #[test]
     fn in_single_child_mode_no_signal_is_rewritten_by_itself() {
-        let text = explained(&[], &["-c", "sleep", "1"]);
+        let shared = Surroundings { pid: 1, terminal: "none", place: Place::Shared };
+        let text = explained_in(shared, &[], &["-c", "sleep", "1"]);
         assert!(text.starts_with("Signals\n  others  passed on to child\n\nSettings\n"), "{text}");
         assert!(text.contains("  single-child         yes    (--single-child)\n"), "{text}");
     }
 
     #[test]
     fn a_job_of_a_terminal_is_stopped_by_the_signals_for_that() {
-        let job = Surroundings { pid: 7, terminal: "COMMAND gets it", is_job: true };
+        let job = Surroundings { pid: 7, terminal: "COMMAND uses it", place: Place::Shared };
         let text = explained_in(job, &[], &["-r", "TTIN:0", "cat"]);
         assert!(
             text.starts_with("Signals\n  TTIN    dropped             (--rewrite)\n  others  passed on to group\n"),
             "{text}"
         );
-        assert!(text.ends_with("\n  terminal  COMMAND gets it\n"), "{text}");
+        assert!(text.ends_with("\n  terminal  COMMAND uses it\n"), "{text}");
     }
 }

@@ -2,11 +2,11 @@
 
 #![forbid(unsafe_code)]
 
-use super::parse::Config;
+use super::settings::{Config, Draft};
 use crate::error::ValueError;
 use crate::exit::Remap;
 use crate::period::Period;
-use crate::route::{Rule, Target};
+use crate::rule::{Rule, Target};
 use crate::signal::Signal;
 
 /// A flag of the command line.
@@ -80,35 +80,6 @@ pub enum Page {
     Version,
 }
 
-/// What one source of settings says: the command line, or the environment. What it does not mention is `None`.
-#[derive(Debug, Default, Clone)]
-pub struct Draft {
-    /// Rewrite rules, in their order.
-    pub rules: Vec<Rule>,
-    /// `--single-child`.
-    pub single_child: Option<bool>,
-    /// `--target`.
-    pub target: Option<Target>,
-    /// `--grace`.
-    pub grace: Option<Period>,
-    /// `--kill-after`.
-    pub kill_after: Option<Period>,
-    /// `--linger`.
-    pub linger: Option<bool>,
-    /// Each `--remap-exit`, in their order.
-    pub remap_exit: Vec<Remap>,
-    /// `--parent-death-signal`.
-    pub parent_death_signal: Option<Signal>,
-    /// `--subreaper`, which says what is so in any case.
-    pub subreaper: Option<bool>,
-    /// `--warn-on-reap`.
-    pub warn_on_reap: Option<bool>,
-    /// How often `--verbose`.
-    pub verbosity: Option<u8>,
-    /// `--explain`.
-    pub explain: Option<bool>,
-}
-
 /// `--rewrite`.
 pub const REWRITE: Flag = Flag {
     short: Some('r'),
@@ -141,7 +112,7 @@ pub const FLAGS: &[Flag] = &[
         effect: Effect::Switch(|draft| &mut draft.single_child),
         setting: Some(Setting {
             is_said: |draft| draft.single_child.is_some(),
-            value: |config| yes_or_no(!config.new_session),
+            value: |config| yes_or_no(config.single_child),
         }),
     },
     Flag {

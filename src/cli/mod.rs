@@ -4,3 +4,4 @@ pub mod docs;
 pub mod explain;
 pub mod flags;
 pub mod parse;
+pub mod settings;

@@ -3,16 +3,14 @@
 use std::io::IoSlice;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{Mode, SFlag, fstat};
 use nix::unistd::{getpid, isatty, write};
 
 use super::signals::{self, SignalSet};
-use super::{check, files, kill};
-use crate::signal::Signal;
-use crate::supervisor::Origin;
+use super::{Errno, check, files, kill};
+use crate::signal::{Origin, Signal};
 
 fn stderr() -> BorrowedFd<'static> {
     // SAFETY: nothing closes descriptor 2; where it was closed from the start, every use of it answers EBADF, and
@@ -120,36 +118,25 @@ fn forget_own(signal: Signal) {
     }
 }
 
-/// Whether this standard descriptor is a pipe or a socket.
-pub(crate) fn is_pipe(number: RawFd) -> bool {
-    // SAFETY: fstat answers EBADF where the descriptor is closed, and nothing else is done with it.
-    let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
-    let kind = kind(descriptor);
-    kind == SFlag::S_IFIFO || kind == SFlag::S_IFSOCK
-}
-
 /// What kind of file this is; none where it is closed.
 fn kind(descriptor: BorrowedFd<'_>) -> SFlag {
     fstat(descriptor).map_or(SFlag::empty(), |stat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT)
 }
 
-/// Closes every descriptor but stderr, and but this one. A reader of a pipe must see its end when COMMAND, and not
-/// session-init, closes it.
-pub(crate) fn close_all_but_stderr_and(kept: Option<BorrowedFd<'_>>) {
-    let stderr = libc::STDERR_FILENO;
-    let kept = kept.map_or(stderr, |kept| kept.as_raw_fd());
-    let (low, high) = (stderr.min(kept), stderr.max(kept));
-    close_range(0, low.saturating_sub(1));
-    close_range(low.saturating_add(1), high.saturating_sub(1));
-    close_range(high.saturating_add(1), RawFd::MAX);
+/// Closes every descriptor but stderr. A reader of a pipe must see its end when COMMAND, and not session-init, closes it.
+/// PID 1 keeps stdin and stdout as well: many write to `/proc/1/fd/1` where they want to reach a container's output.
+pub(crate) fn close_inherited(is_pid_1: bool) {
+    if !is_pid_1 {
+        close_range(0, libc::STDERR_FILENO.saturating_sub(1));
+    }
+    close_range(libc::STDERR_FILENO.saturating_add(1), RawFd::MAX);
 }
 
 fn close_range(first: RawFd, last: RawFd) {
     if first > last {
         return;
     }
-    // SAFETY: nothing in this process owns a descriptor at this point but the one that is kept, so none can be closed
-    // under its owner.
+    // SAFETY: nothing in this process owns a descriptor at this point, so none can be closed under its owner.
     let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) };
     // Kernels before 5.9 lack the call, and old seccomp profiles deny it.
     if check(result).is_err() {

@@ -1,7 +1,11 @@
-//! The environment as the kernel handed it over. Nothing in session-init changes it.
+//! The environment as the kernel handed it over, which nothing in session-init changes, and COMMAND's.
 
 use std::ffi::{CStr, OsStr, c_char};
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
+use std::ptr;
+
+use nix::unistd::getpid;
 
 /// The array of its strings, which ends with null; null itself where a library that was loaded before has cleared it
 /// (clearenv(3)).
@@ -48,6 +52,76 @@ pub(crate) fn variable(name: &str) -> Option<&'static OsStr> {
         let rest = unsafe { CStr::from_ptr(rest) };
         Some(OsStr::from_bytes(rest.to_bytes().strip_prefix(b"=")?))
     })
+}
+
+/// The variables that hold the pid of whoever they are meant for (`sd_listen_fds(3)`, `sd_watchdog_enabled(3)`,
+/// systemd.exec(5)). What was meant for session-init is COMMAND's.
+const PIDS: [&[u8]; 3] = [b"LISTEN_PID=", b"WATCHDOG_PID=", b"SYSTEMD_EXEC_PID="];
+/// It names the process that `LISTEN_PID` names once more, by a number that no other process ever has.
+const PID_FD_ID: &[u8] = b"LISTEN_PIDFDID=";
+/// What is meant for this session-init, and not for one below it.
+const OWN: &[u8] = b"SESSION_INIT_";
+
+/// COMMAND's environment: session-init's own, but for what is meant for session-init itself.
+pub(super) struct Environment {
+    /// A copy of the array, if something in it has to change.
+    changed: Option<Vec<*const c_char>>,
+    /// What has to: the places of the pids in it, and room for what is to stand there.
+    pids: [Option<usize>; PIDS.len()],
+    texts: [[u8; 32]; PIDS.len()],
+}
+
+impl Environment {
+    pub(super) fn new() -> Self {
+        let mut environment = Self { changed: None, pids: [None; PIDS.len()], texts: [[0; 32]; PIDS.len()] };
+        if strings().any(|string| is_special(string.to_bytes())) {
+            environment.change();
+        }
+        environment
+    }
+
+    #[cold]
+    fn change(&mut self) {
+        let own = getpid().to_string();
+        let names_us = |string: &[u8], prefix: &[u8]| string.strip_prefix(prefix) == Some(own.as_bytes());
+        let listens = strings().any(|string| names_us(string.to_bytes(), b"LISTEN_PID="));
+        let mut variables = Vec::new();
+        for string in strings() {
+            let bytes = string.to_bytes();
+            if bytes.starts_with(OWN) || listens && bytes.starts_with(PID_FD_ID) {
+                continue;
+            }
+            for (prefix, place) in PIDS.iter().zip(&mut self.pids) {
+                if names_us(bytes, prefix) {
+                    *place = Some(variables.len());
+                }
+            }
+            variables.push(string.as_ptr());
+        }
+        variables.push(ptr::null());
+        self.changed = Some(variables);
+    }
+
+    /// In the child, whose pid nobody knew before.
+    pub(super) fn of_this_process(&mut self) -> *const *const c_char {
+        let Some(variables) = &mut self.changed else { return pointer() };
+        for ((prefix, place), text) in PIDS.iter().zip(self.pids).zip(&mut self.texts) {
+            if let Some(place) = place.and_then(|place| variables.get_mut(place)) {
+                let mut room = &mut text[..];
+                let _ = room.write_all(prefix);
+                let _ = write!(room, "{}", getpid());
+                *place = text.as_ptr().cast();
+            }
+        }
+        variables.as_ptr()
+    }
+}
+
+/// Whether a variable may not be COMMAND's as it is.
+fn is_special(string: &[u8]) -> bool {
+    // Most begin otherwise.
+    matches!(string.first(), Some(b'L' | b'S' | b'W'))
+        && (string.starts_with(OWN) || PIDS.iter().any(|prefix| string.starts_with(prefix)))
 }
 
 #[cfg(test)]

@@ -4,12 +4,11 @@ use std::ffi::CStr;
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use nix::NixPath;
-use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use nix::unistd::{AccessFlags, access, read};
 
-use super::check;
+use super::{Errno, check};
 
 /// What a read takes at once; more than most files here hold.
 const PART: usize = 4096;
@@ -40,6 +39,11 @@ pub(crate) fn start<'room, Path: NixPath + ?Sized>(path: &Path, room: &'room mut
     let file = open_to_read(path, OFlag::empty())?;
     let length = read(&file, room)?;
     Ok(room.get(..length).unwrap_or_default())
+}
+
+/// Whether there is a file.
+pub(crate) fn exists(path: &CStr) -> bool {
+    access(path, AccessFlags::F_OK).is_ok()
 }
 
 /// Whether this process may execute a file.

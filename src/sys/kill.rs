@@ -2,10 +2,9 @@
 //!
 //! `nix::sys::signal::kill` knows no real-time signal. The minus sign of a group's id stands in this file alone.
 
-use nix::errno::Errno;
 use nix::unistd::{Pid, getpid};
 
-use super::check;
+use super::{Errno, check};
 use crate::signal::Signal;
 
 /// Sends a signal to one process.
@@ -30,11 +29,17 @@ pub(crate) fn group(leader: Pid, signal: Signal) -> Result<(), Errno> {
     kill(leader.as_raw().wrapping_neg(), signal)
 }
 
-/// Sends a signal to every process of session-init's own group, itself included.
-pub(crate) fn own_group(signal: Signal) {
-    // SAFETY: the call takes two numbers. It can only fail for a signal that does not exist: session-init may signal
-    // itself.
-    let _ = unsafe { libc::kill(0, signal.number().into()) };
+/// Whether a process group has no process, not even a zombie.
+pub(crate) fn is_empty_group(group: Pid) -> bool {
+    // Signal 0 is none (kill(2)).
+    // SAFETY: the call takes two numbers, and sends nothing.
+    group.as_raw() > 1 && check(unsafe { libc::kill(group.as_raw().wrapping_neg(), 0) }.into()) == Err(Errno::ESRCH)
+}
+
+/// Whether there is any process but session-init, which is PID 1 of its namespace: a child, or one that came in from outside.
+pub(crate) fn somebody_is_left() -> bool {
+    // SAFETY: the call takes two numbers, and sends nothing.
+    check(unsafe { libc::kill(-1, 0) }.into()) != Err(Errno::ESRCH)
 }
 
 /// Sends a signal to every process but session-init, which is PID 1 of its namespace. None that forks meanwhile is missed.

@@ -1,25 +1,31 @@
 //! The operating system: everything `unsafe`, one family of system calls a file.
 //!
-//! Nothing here decides what session-init does; each function does one thing and says how it went.
+//! Nothing here decides what session-init does; each function does one thing and says how it went. `nix` and `libc` are
+//! named here alone: what the rest needs of them has its name from this module.
 
 #![expect(unsafe_code, reason = "system calls that neither std nor nix wraps, or wraps with a loss (see each file)")]
 
 pub(crate) mod allocator;
 pub(crate) mod arguments;
+pub(crate) mod clock;
+pub(crate) mod descendants;
 pub(crate) mod descriptors;
 pub(crate) mod environment;
 pub(crate) mod files;
 pub(crate) mod kill;
 pub(crate) mod process;
 pub(crate) mod procfs;
+mod sightings;
 pub(crate) mod signals;
 pub(crate) mod spawn;
 pub(crate) mod terminal;
+mod vfork;
 pub(crate) mod wait;
 
 use std::ffi::CStr;
 
-use nix::errno::Errno;
+pub(crate) use nix::errno::Errno;
+pub(crate) use nix::unistd::Pid;
 
 /// The result of a raw system call or of a C function that reports its error in `errno`.
 fn check(result: libc::c_long) -> Result<libc::c_long, Errno> {

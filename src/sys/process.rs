@@ -1,10 +1,54 @@
-//! session-init's own process.
+//! session-init's own process, and where others are.
 
-use nix::errno::Errno;
-use nix::unistd::{getpid, getppid};
+use std::path::Path;
 
-use super::{check, kill};
+use nix::sys::prctl::set_child_subreaper;
+use nix::unistd::{Pid, chdir, getpgid, getpgrp, getpid, getppid, getsid};
+
+use super::{Errno, check, kill};
 use crate::signal::Signal;
+
+pub(crate) fn own_pid() -> Pid {
+    getpid()
+}
+
+pub(crate) fn is_pid_1() -> bool {
+    getpid().as_raw() == 1
+}
+
+/// session-init's own process group; 0 where it was made outside this PID namespace.
+pub(crate) fn own_group() -> Pid {
+    getpgrp()
+}
+
+/// session-init's own session; 0 where it was made outside this PID namespace.
+pub(crate) fn own_session() -> Option<Pid> {
+    getsid(None).ok()
+}
+
+/// The process group of a process, which may be a zombie.
+pub(crate) fn group_of(pid: Pid) -> Option<Pid> {
+    getpgid(Some(pid)).ok()
+}
+
+/// The session of a process, which may be a zombie.
+pub(crate) fn session_of(pid: Pid) -> Option<Pid> {
+    getsid(Some(pid)).ok()
+}
+
+/// Makes this process the parent of every orphan among its descendants.
+///
+/// # Errors
+///
+/// `EINVAL` on kernels and in sandboxes that do not know it (prctl(2), `PR_SET_CHILD_SUBREAPER`).
+pub(crate) fn become_subreaper() -> Result<(), Errno> {
+    set_child_subreaper(true)
+}
+
+/// Changes to `/`, so that no folder is kept in use.
+pub(crate) fn leave_folder() {
+    let _ = chdir(Path::new("/"));
+}
 
 /// Asks for `signal` to be sent to this process when its parent dies; at once, if the parent died just now.
 ///

@@ -7,11 +7,8 @@ use std::mem::MaybeUninit;
 use std::ptr;
 use std::time::Duration;
 
-use nix::errno::Errno;
-
-use super::check;
-use crate::signal::Signal;
-use crate::supervisor::Origin;
+use super::{Errno, check};
+use crate::signal::{Origin, Signal};
 
 /// A set of signals as the kernel keeps it: bit `n - 1` stands for signal `n`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +19,15 @@ impl SignalSet {
 
     pub(crate) fn of(signals: &[Signal]) -> Self {
         Self(signals.iter().fold(0, |set, signal| set | (1 << signal.index())))
+    }
+
+    /// Those with lower numbers.
+    fn below(signal: Signal) -> Self {
+        Self(!(u64::MAX << signal.index()))
+    }
+
+    fn without(self, signal: Signal) -> Self {
+        Self(self.0 & !Self::of(&[signal]).0)
     }
 }
 
@@ -62,14 +68,6 @@ pub(crate) fn block(signals: SignalSet) {
     }
 }
 
-/// Whether this signal is on the queue.
-pub(crate) fn is_pending(signal: Signal) -> bool {
-    let mut pending = 0_u64;
-    // SAFETY: the pointer is to 64 bits, the size that the last argument names.
-    let result = unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut pending, size_of::<u64>()) };
-    check(result).is_ok() && pending & SignalSet::of(&[signal]).0 != 0
-}
-
 fn set_mask(how: libc::c_int, set: SignalSet, old: Option<&mut SignalSet>) -> Result<(), Errno> {
     let old = old.map_or(ptr::null_mut(), |old| &raw mut old.0);
     // SAFETY: both pointers are to 64 bits, the size that the last argument names, or null.
@@ -97,10 +95,14 @@ struct Timeout {
 ///
 /// The lowest number comes first, and a real-time signal as often as it was sent (signal(7)). The answer is `None` when
 /// the time has passed, or when something that is no signal interrupted the wait.
-pub(crate) fn wait(set: SignalSet, timeout: Option<Duration>) -> Option<Received> {
+///
+/// # Errors
+///
+/// Those of a seccomp profile that denies the call.
+pub(crate) fn wait(set: SignalSet, timeout: Option<Duration>) -> Result<Option<Received>, Errno> {
     let timeout = timeout.map(|timeout| Timeout {
         seconds: libc::c_long::try_from(timeout.as_secs()).unwrap_or(libc::c_long::MAX),
-        nanoseconds: timeout.subsec_nanos().into(),
+        nanoseconds: timeout.subsec_nanos().cast_signed().into(),
     });
     let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
@@ -108,7 +110,12 @@ pub(crate) fn wait(set: SignalSet, timeout: Option<Duration>) -> Option<Received
     // SAFETY: the set is 64 bits as the last argument says, the timeout null or of the kernel's layout, and the kernel
     // writes a siginfo_t at most.
     let taken = unsafe { libc::syscall(libc::SYS_rt_sigtimedwait, set, info.as_mut_ptr(), timeout, size_of::<u64>()) };
-    let signal = u8::try_from(check(taken).ok()?).ok().and_then(Signal::new)?;
+    let number = match check(taken) {
+        Ok(number) => number,
+        Err(Errno::EAGAIN | Errno::EINTR) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let Some(signal) = u8::try_from(number).ok().and_then(Signal::new) else { return Ok(None) };
     // SAFETY: a siginfo_t of zero bytes is a valid one, and the kernel has filled it in.
     let info = unsafe { info.assume_init() };
     // SAFETY: the union's first member is a pid for every signal that a process sent and for SIGCHLD; for any other it
@@ -119,29 +126,87 @@ pub(crate) fn wait(set: SignalSet, timeout: Option<Duration>) -> Option<Received
         libc::SI_USER | libc::SI_QUEUE | libc::SI_TKILL => Origin::Process(pid),
         _ => Origin::Other,
     };
-    Some(Received { signal, origin, pid })
+    Ok(Some(Received { signal, origin, pid }))
 }
 
 /// Takes one pending signal of `set` off the queue, if there is one.
 pub(crate) fn take(set: SignalSet) -> Option<Received> {
-    wait(set, Some(Duration::ZERO))
+    wait(set, Some(Duration::ZERO)).ok().flatten()
 }
+
+/// The signals on their way to session-init, of which no flood of one hides another.
+///
+/// The kernel hands out those that were sent to the thread before all others, and of each kind those with the lowest
+/// numbers first. So a standard signal comes once, and then each of the others that is pending, before it comes again; and a
+/// real-time signal comes after all with lower numbers, whoever they were sent to.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    /// Those that have not had their turn.
+    waiting: SignalSet,
+    /// The signal that came last, and how often it has come in a row.
+    row: (Option<Signal>, u32),
+}
+
+impl Queue {
+    pub(crate) const fn new() -> Self {
+        Self { waiting: SignalSet::ALL, row: (None, 0) }
+    }
+
+    /// The next signal, waiting for it at most `timeout`, or without end if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`wait`].
+    pub(crate) fn next(&mut self, timeout: Option<Duration>) -> Result<Option<Received>, Errno> {
+        if self.waiting != SignalSet::ALL {
+            if let Some(received) = take(self.waiting) {
+                let is_standard = received.signal < FIRST_REAL_TIME;
+                self.waiting = if is_standard { self.waiting.without(received.signal) } else { SignalSet::ALL };
+                return Ok(Some(received));
+            }
+            self.waiting = SignalSet::ALL;
+        }
+        let received = wait(SignalSet::ALL, timeout)?;
+        if let Some(Received { signal, .. }) = received {
+            self.waiting = self.next_turn(signal);
+        }
+        Ok(received)
+    }
+
+    /// Who comes next, now that this signal has come.
+    fn next_turn(&mut self, signal: Signal) -> SignalSet {
+        /// Ends of children are many and cheap, and as a rule there is nothing else.
+        const MOST_CHILDREN: u32 = 16;
+        /// No queue is that long by itself (`RLIMIT_SIGPENDING`, setrlimit(2)): somebody sends on and on.
+        const LONGEST_QUEUE: u32 = 1 << 17;
+        let (last, count) = self.row;
+        let count = if last == Some(signal) { count.saturating_add(1) } else { 1 };
+        let most = match signal {
+            Signal::CHLD => MOST_CHILDREN,
+            _ if signal < FIRST_REAL_TIME => 1,
+            _ => LONGEST_QUEUE,
+        };
+        let is_everybodys = count >= most;
+        self.row = (Some(signal), if is_everybodys { 0 } else { count });
+        match signal {
+            _ if is_everybodys => SignalSet::ALL.without(signal),
+            Signal::CHLD => SignalSet::ALL,
+            _ => SignalSet::below(signal),
+        }
+    }
+}
+
+/// The first that queues up as often as it is sent, libc's own included.
+const FIRST_REAL_TIME: Signal = match Signal::new(32) {
+    Some(signal) => signal,
+    None => Signal::CHLD,
+};
 
 /// A signal's disposition, as far as it outlives exec: handlers do not (execve(2)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Disposition {
     Default,
     Ignore,
-}
-
-/// Whether this signal is ignored.
-pub(crate) fn is_ignored(signal: Signal) -> bool {
-    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: the first pointer is null, so that nothing is set, and the second is to a sigaction.
-    let result = unsafe { libc::sigaction(signal.number().into(), ptr::null(), action.as_mut_ptr()) };
-    // SAFETY: a sigaction of zero bytes is a valid one, and the call has filled it in.
-    let action = unsafe { action.assume_init() };
-    check(result.into()).is_ok() && action.sa_sigaction == libc::SIG_IGN
 }
 
 /// Sets a signal's disposition and returns the one it had.
@@ -170,31 +235,86 @@ pub(crate) fn set_disposition(signal: Signal, disposition: Disposition) -> Resul
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_blocked_signal_is_pending_until_it_is_taken() {
-        let (sent, other) = (Signal::new(12).unwrap(), Signal::new(10).unwrap());
-        let both = SignalSet::of(&[sent, other]);
-        // In a thread of its own, whose mask is nobody else's.
+    fn signal(number: u8) -> Signal {
+        Signal::new(number).unwrap()
+    }
+
+    /// Sends it to the calling thread.
+    fn raise(number: u8) {
+        // SAFETY: the call takes a number, and the tests block the signal.
+        assert_eq!(unsafe { libc::raise(number.into()) }, 0);
+    }
+
+    /// In a thread of its own, whose mask is nobody else's.
+    fn with_all_blocked(body: impl FnOnce() + Send + 'static) {
         std::thread::spawn(move || {
-            block(both);
-            assert!(!is_pending(sent));
-            // SAFETY: the call takes a number, and the signal is blocked.
-            assert_eq!(unsafe { libc::raise(sent.number().into()) }, 0);
-            assert_eq!((is_pending(sent), is_pending(other)), (true, false));
-            assert_eq!(take(both).map(|received| received.signal), Some(sent));
-            assert_eq!((is_pending(sent), take(both)), (false, None));
+            block(SignalSet::ALL);
+            body();
         })
         .join()
         .unwrap();
     }
 
     #[test]
+    fn a_blocked_signal_is_pending_until_it_is_taken() {
+        with_all_blocked(|| {
+            let both = SignalSet::of(&[signal(10), signal(12)]);
+            assert_eq!(take(both), None);
+            raise(12);
+            assert_eq!(take(both).map(|received| received.signal), Some(signal(12)));
+            assert_eq!(take(both), None);
+        });
+    }
+
+    fn next(queue: &mut Queue) -> Option<u8> {
+        queue.next(Some(Duration::ZERO)).unwrap().map(|received| received.signal.number())
+    }
+
+    #[test]
+    fn standard_signals_take_turns_and_real_time_signals_keep_their_order() {
+        with_all_blocked(|| {
+            let mut queue = Queue::new();
+            for number in [1, 64, 40, 40, 15] {
+                raise(number);
+            }
+            let mut seen = Vec::new();
+            for again in [1, 15] {
+                seen.extend(next(&mut queue));
+                // It comes again all the time, and the others come all the same.
+                raise(again);
+            }
+            seen.extend(std::iter::from_fn(|| next(&mut queue)));
+            assert_eq!(seen, [1, 15, 40, 1, 15, 40, 64]);
+        });
+    }
+
+    #[test]
+    fn a_flood_without_end_hides_none_with_a_higher_number() {
+        let mut queue = Queue::new();
+        let flood = signal(40);
+        let turns = (0..1 << 17).find(|_| queue.next_turn(flood) == SignalSet::ALL.without(flood));
+        assert_eq!(turns, Some((1 << 17) - 1));
+        assert_eq!(queue.next_turn(flood), SignalSet::below(flood));
+    }
+
+    #[test]
+    fn a_storm_of_children_hides_nothing() {
+        with_all_blocked(|| {
+            let mut queue = Queue::new();
+            raise(40);
+            let seen = (0..20).any(|_| {
+                raise(17);
+                queue.next(Some(Duration::ZERO)).unwrap().unwrap().signal == signal(40)
+            });
+            assert!(seen);
+        });
+    }
+
+    #[test]
     fn a_disposition_is_the_one_that_was_set() {
-        let (ignored, other) = (Signal::new(63).unwrap(), Signal::new(62).unwrap());
+        let ignored = signal(63);
         assert_eq!(set_disposition(ignored, Disposition::Ignore), Ok(Disposition::Default));
-        assert_eq!((is_ignored(ignored), is_ignored(other), is_ignored(Signal::KILL)), (true, false, false));
         assert_eq!(set_disposition(ignored, Disposition::Default), Ok(Disposition::Ignore));
-        assert!(!is_ignored(ignored));
         assert_eq!(set_disposition(Signal::KILL, Disposition::Ignore), Err(Errno::EINVAL));
     }
 }

@@ -1,27 +1,30 @@
 //! Starting COMMAND.
 //!
 //! `std::process::Command` hands on a blocked signal mask and sets SIGPIPE to its default, and fork(2) copies page tables
-//! that exec throws away. So the child shares session-init's memory on a stack of its own, while session-init waits for
-//! it to exec or to end (vfork(2)); an error of exec comes back through that memory.
+//! that exec throws away. So the child borrows session-init's memory (see `vfork.rs`), and an error of exec comes back
+//! through it.
 
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
-use std::io::Write;
-use std::mem::MaybeUninit;
+use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
+use std::thread::sleep;
+use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::unistd::{Pid, getpid, setpgid, setsid};
+use nix::unistd::{Pid, getsid, setsid};
 
+use super::environment::Environment;
 use super::signals::{self, Disposition, SignalSet};
-use super::terminal::{Shared, Terminal};
-use super::{check, environment, wait};
+use super::terminal::{self, Terminal};
+use super::vfork::in_vforked_child;
+use super::{Errno, files, wait};
+use crate::exit::status;
+use crate::lookup;
 use crate::signal::Signal;
 
 /// What the child needs before exec.
 #[derive(Debug)]
-pub(crate) struct Setup<'terminal> {
+pub(crate) struct Setup {
     /// The session and the process group that COMMAND is to be in.
-    pub(crate) place: Place<'terminal>,
+    pub(crate) place: Place,
     /// SIGCHLD's disposition as session-init found it; session-init itself needs the default.
     pub(crate) child_disposition: Disposition,
     /// The signal mask as session-init found it.
@@ -30,13 +33,11 @@ pub(crate) struct Setup<'terminal> {
 
 /// The session and the process group of COMMAND.
 #[derive(Debug)]
-pub(crate) enum Place<'terminal> {
-    /// It leads a session of its own, and this terminal is to be that session's.
-    Session(Option<Terminal>),
-    /// It leads a process group of its own in session-init's session, and this terminal is to be in that group's hands.
-    Group(Option<&'terminal Shared>),
+pub(crate) enum Place {
+    /// It leads a session of its own, and this terminal is to be that session's; else that on its stdin, if it is nobody's.
+    Own(Option<Terminal>),
     /// Both are those of session-init.
-    Same,
+    Shared,
 }
 
 /// Why COMMAND did not start.
@@ -57,6 +58,9 @@ pub(crate) struct Spawned {
     pub(crate) pid: Pid,
     /// Whether it is in the place that was meant for it, or why it has stayed in session-init's own.
     pub(crate) placed: Result<(), Errno>,
+    /// Whether it is known that exec has worked. Where a child cannot borrow memory, COMMAND may yet end with 126 or 127 for
+    /// want of a file.
+    pub(crate) is_executed: bool,
 }
 
 /// Starts the first of `files` that can be executed, with these arguments and session-init's own environment.
@@ -67,56 +71,74 @@ pub(crate) struct Spawned {
 /// # Errors
 ///
 /// [`SpawnError`], when no child is left behind.
-pub(crate) fn spawn(files: &[CString], arguments: &[CString], setup: &Setup<'_>) -> Result<Spawned, SpawnError> {
-    let arguments: Vec<*const c_char> =
+pub(crate) fn spawn(files: &[CString], arguments: &[CString], setup: &Setup) -> Result<Spawned, SpawnError> {
+    let pointers: Vec<*const c_char> =
         arguments.iter().map(|argument| argument.as_ptr()).chain([ptr::null()]).collect();
     let mut environment = Environment::new();
     let (mut failure, mut placed) = (None, Ok(()));
-    let child = in_vforked_child(&mut || {
+    let (pid, is_shared) = in_vforked_child(&mut || {
         placed = prepare(setup);
         // The last thing before exec, so that no signal can end or pass COMMAND half-way.
-        failure = Some(match signals::restore_mask(setup.mask) {
-            Ok(()) => exec_first(files, &arguments, environment.of_this_process()),
+        let error = match signals::restore_mask(setup.mask) {
+            Ok(()) => exec_first(files, &pointers, environment.of_this_process()),
             Err(error) => SpawnError::Mask(error),
-        });
-        match &setup.place {
-            Place::Session(Some(terminal)) => terminal.release(),
-            Place::Group(Some(terminal)) => {
-                let _ = terminal.set_foreground(terminal.own_group());
-            }
-            Place::Session(None) | Place::Group(None) | Place::Same => {}
+        };
+        failure = Some(error);
+        if let Place::Own(Some(terminal)) = &setup.place {
+            terminal.release();
         }
-        c_int::from(crate::exit::status::NOT_FOUND)
+        error.status()
     })
     .map_err(SpawnError::Clone)?;
+    if !is_shared {
+        return Ok(Spawned { pid, placed: wait_until_placed(pid, setup), is_executed: false });
+    }
     match failure {
-        None => Ok(Spawned { pid: child, placed }),
+        None => Ok(Spawned { pid, placed, is_executed: true }),
         Some(failure) => {
-            wait::reap_when_ended(child);
+            wait::reap_when_ended(pid);
             Err(failure)
         }
     }
 }
 
+impl SpawnError {
+    /// The status that a child ends with for it.
+    fn status(self) -> c_int {
+        c_int::from(match self {
+            Self::Exec { error: Errno::ENOENT, .. } => status::NOT_FOUND,
+            Self::Exec { .. } => status::NOT_RUNNABLE,
+            Self::Clone(_) | Self::Mask(_) => status::USAGE,
+        })
+    }
+}
+
+/// Waits until a child that is at work by itself leads its session, since no signal would reach its group before.
+fn wait_until_placed(child: Pid, setup: &Setup) -> Result<(), Errno> {
+    const STEP: Duration = Duration::from_millis(1);
+    const MOST_STEPS: usize = 5_000;
+    if matches!(setup.place, Place::Shared) {
+        return Ok(());
+    }
+    for _ in 0..MOST_STEPS {
+        if getsid(Some(child)) == Ok(child) || !wait::is_living_child(child) {
+            return Ok(());
+        }
+        sleep(STEP);
+    }
+    Err(Errno::EPERM)
+}
+
 /// In the child: everything that COMMAND is to find but the signal mask. None of it can fail in a way that would make it
 /// better not to start COMMAND. The answer is whether COMMAND is in its place.
-fn prepare(setup: &Setup<'_>) -> Result<(), Errno> {
+fn prepare(setup: &Setup) -> Result<(), Errno> {
     let mut placed = Ok(());
-    match &setup.place {
-        Place::Session(terminal) => {
-            placed = setsid().map(drop);
-            if let Some(terminal) = terminal {
-                let _ = terminal.acquire();
-            }
+    if let Place::Own(terminal) = &setup.place {
+        placed = setsid().map(drop);
+        match terminal {
+            Some(terminal) => drop(terminal.acquire()),
+            None => terminal::acquire_stdin(),
         }
-        Place::Group(terminal) => {
-            let own_group = getpid();
-            placed = setpgid(own_group, own_group);
-            if let Some(terminal) = terminal {
-                let _ = terminal.set_foreground(own_group);
-            }
-        }
-        Place::Same => {}
     }
     if setup.child_disposition == Disposition::Ignore {
         let _ = signals::set_disposition(Signal::CHLD, Disposition::Ignore);
@@ -134,6 +156,9 @@ fn exec_first(files: &[CString], arguments: &[*const c_char], environment: *cons
             Errno::ENOENT | Errno::ENOTDIR | Errno::ENODEV | Errno::ESTALE | Errno::ETIMEDOUT => {}
             // Here, but not for us: what is found later may do, and if nothing is, this is what to report.
             Errno::EACCES => answer = SpawnError::Exec { error, file: index },
+            Errno::ENOEXEC => {
+                return SpawnError::Exec { error: interpret(file, arguments, environment), file: index };
+            }
             _ => return SpawnError::Exec { error, file: index },
         }
         if files.len() == 1 {
@@ -143,97 +168,37 @@ fn exec_first(files: &[CString], arguments: &[*const c_char], environment: *cons
     answer
 }
 
+/// In the child: a file that is executable and of no known format is taken for a script without a `#!` line, as a shell
+/// takes it. Not so a program for another kind of machine, of which the shell could only say that its syntax is wrong.
+fn interpret(file: &CStr, arguments: &[*const c_char], environment: *const *const c_char) -> Errno {
+    if lookup::is_binary(files::start(file, &mut [0; 128]).unwrap_or_default()) {
+        return Errno::ENOEXEC;
+    }
+    let shell = c"/bin/sh";
+    let rest = arguments.iter().skip(1).copied();
+    let arguments: Vec<*const c_char> = [shell.as_ptr(), file.as_ptr()].into_iter().chain(rest).collect();
+    exec(shell, &arguments, environment)
+}
+
 fn exec(file: &CStr, arguments: &[*const c_char], environment: *const *const c_char) -> Errno {
     // SAFETY: the file's name ends with a zero byte, and both arrays hold pointers to such strings and end with null.
     let _ = unsafe { libc::execve(file.as_ptr(), arguments.as_ptr(), environment) };
     Errno::last()
 }
 
-/// COMMAND's environment: session-init's own, but for `LISTEN_PID` where it names session-init (`sd_listen_fds(3)`), since
-/// the sockets are COMMAND's.
-struct Environment {
-    /// A copy of the array, if something in it has to change, and the place of what has to.
-    changed: Option<(Vec<*const c_char>, usize)>,
-    listen_pid: [u8; 32],
-}
-
-impl Environment {
-    const LISTEN_PID: &[u8] = b"LISTEN_PID=";
-
-    fn new() -> Self {
-        let names_us = environment::variable("LISTEN_PID").is_some_and(|pid| pid == getpid().to_string().as_str());
-        let changed = names_us.then(|| {
-            let place = environment::strings().position(|string| string.to_bytes().starts_with(Self::LISTEN_PID));
-            let variables = environment::strings().map(CStr::as_ptr).chain([ptr::null()]).collect();
-            (variables, place.unwrap_or(usize::MAX))
-        });
-        Self { changed, listen_pid: [0; 32] }
-    }
-
-    /// In the child, whose pid nobody knew before.
-    fn of_this_process(&mut self) -> *const *const c_char {
-        let Some((variables, place)) = &mut self.changed else { return environment::pointer() };
-        let mut text = &mut self.listen_pid[..];
-        let _ = text.write_all(Self::LISTEN_PID);
-        let _ = write!(text, "{}", getpid());
-        if let Some(place) = variables.get_mut(*place) {
-            *place = self.listen_pid.as_ptr().cast();
-        }
-        variables.as_ptr()
-    }
-}
-
-/// Enough for the child's few calls.
-const STACK_SIZE: usize = 16 * 1024;
-
-#[repr(C, align(16))]
-struct Stack([MaybeUninit<u8>; STACK_SIZE]);
-
-/// The child's stack. A local variable of that size would cost memory to its full length, which the compiler touches page by
-/// page; of this one there is as much as the child uses.
-static mut STACK: Stack = Stack([MaybeUninit::uninit(); STACK_SIZE]);
-
-/// Runs `body` in a child that shares this process's memory, and returns once the child has executed another program or
-/// has ended; what `body` returns is its exit status then.
-///
-/// # Errors
-///
-/// Those of clone(2).
-pub(crate) fn in_vforked_child(body: &mut dyn FnMut() -> c_int) -> Result<Pid, Errno> {
-    extern "C" fn run(body: *mut c_void) -> c_int {
-        let body: *mut &mut dyn FnMut() -> c_int = body.cast();
-        // SAFETY: the pointer comes from the call below, whose frame lives on until the child is done with its memory.
-        let body = unsafe { &mut *body };
-        body()
-    }
-    let mut body = body;
-    let top = (&raw mut STACK).wrapping_add(1);
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
-    let argument: *mut c_void = ptr::from_mut(&mut body).cast();
-    // SAFETY: the stack is that of one child at a time, aligned to 16 bytes and larger than what `body` needs; the parent stands still
-    // until the child no longer uses its memory (CLONE_VFORK), so nothing else touches what `body` borrows. Signal handlers,
-    // which could run on the child's side, do not exist.
-    let child = unsafe { libc::clone(run, top.cast(), flags, argument) };
-    check(child.into())?;
-    Ok(Pid::from_raw(child))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::signals::SignalSet;
+    use crate::sys::vfork::unused_stack;
 
     #[test]
     fn the_child_uses_less_than_half_of_its_stack() {
         let files = [c"/no/such/program", c"/bin/true"].map(CStr::to_owned);
         let mask = SignalSet::of(&[]);
-        let setup = Setup { place: Place::Session(None), child_disposition: Disposition::Default, mask };
+        let setup = Setup { place: Place::Own(None), child_disposition: Disposition::Default, mask };
         let child = spawn(&files, &[c"true".to_owned()], &setup).unwrap();
         wait::reap_when_ended(child.pid);
-        let bottom: *const u8 = (&raw const STACK).cast();
-        // SAFETY: the place is within the stack, which is zero where no child has written.
-        let is_zero = |place: &usize| unsafe { bottom.wrapping_add(*place).read_volatile() } == 0;
-        let unused = (0..STACK_SIZE).take_while(is_zero).count();
-        assert!(unused > STACK_SIZE / 2, "{unused}");
+        let (unused, size) = unused_stack();
+        assert!(unused > size / 2, "{unused}");
     }
 }

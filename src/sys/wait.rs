@@ -5,10 +5,9 @@
 
 use std::mem::MaybeUninit;
 
-use nix::errno::Errno;
 use nix::unistd::Pid;
 
-use super::check;
+use super::{Errno, check};
 use crate::exit::Ended;
 use crate::signal::Signal;
 
@@ -69,9 +68,20 @@ pub(crate) fn reap(pid: Pid) -> Option<Child> {
     wait_for(pid, libc::WEXITED | libc::WNOHANG | libc::__WALL).ok().flatten()
 }
 
+/// Whether there is a child, if only a zombie, in this process group.
+pub(crate) fn has_child_in(group: Pid) -> bool {
+    let Ok(id) = libc::id_t::try_from(group.as_raw()) else { return false };
+    waitid(libc::P_PGID, id, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL).is_ok()
+}
+
 /// Waits for this child, which is about to end, and reaps it.
 pub(crate) fn reap_when_ended(pid: Pid) {
     let _ = wait_for(pid, libc::WEXITED | libc::__WALL);
+}
+
+/// Whether this is a child that has not ended.
+pub(super) fn is_living_child(pid: Pid) -> bool {
+    wait_for(pid, libc::WEXITED | libc::WNOHANG | libc::WNOWAIT | libc::__WALL) == Ok(None)
 }
 
 /// The signal that stopped this child, if it is stopped at this moment.

@@ -1,12 +1,20 @@
-//! The texts that are made from the flag table: the man page, the completions and the README's list of options.
+//! The shape of the sources, and the texts that are made from the flag table: the man page, the completions and the README's list of options.
 //!
 //! `make docs` writes them; without an argument this checks that they are current, and tries them with the programs that
 //! read them. They are made here and not by session-init itself, which would only grow by it.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "a test fails by panicking")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking"
+)]
 
 mod completions;
 mod details;
+mod layers;
 mod man;
 mod programs;
 mod readme;
@@ -50,6 +58,11 @@ fn main() -> ExitCode {
             if found == contents { Ok(()) } else { Err("run `make docs`".into()) }
         })
     });
-    let trials = current.chain([details::trial()]).chain(readme::trials()).chain(programs::trials()).collect();
+    let trials = current
+        .chain([details::trial()])
+        .chain(layers::trials())
+        .chain(readme::trials())
+        .chain(programs::trials())
+        .collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

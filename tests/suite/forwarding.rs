@@ -19,9 +19,9 @@ pub(crate) const TESTS: &[Test] = tests![
     a_chld_that_somebody_sends_is_not_sent_on,
     a_signal_that_the_parent_ignored_or_blocked_is_sent_on,
     tstp_ttin_and_ttou_stop_the_group_and_session_init_and_cont_resumes_both,
-    a_rewritten_or_retargeted_tstp_still_stops_session_init,
+    a_rewritten_tstp_stops_session_init_only_with_command,
     a_dropped_tstp_stops_nobody,
-    in_single_child_mode_tstp_is_sent_as_it_is_and_stops_session_init,
+    in_single_child_mode_tstp_is_sent_as_it_is_and_stops_session_init_with_command,
     a_stopped_command_is_continued_by_what_asks_it_to_end,
     in_single_child_mode_it_is_continued_too,
     a_stopped_command_is_not_continued_by_anything_else,
@@ -192,11 +192,16 @@ fn tstp_ttin_and_ttou_stop_the_group_and_session_init_and_cont_resumes_both() {
     }
 }
 
-fn a_rewritten_or_retargeted_tstp_still_stops_session_init() {
+fn a_rewritten_tstp_stops_session_init_only_with_command() {
     for (rule, seen) in [("TSTP:TSTP", "got TSTP"), ("TSTP:USR1", "got USR1"), ("20:31@child", "got SYS")] {
         let run = Init::new().rewrite(rule).role(["listen"]).wait_for("ready");
-        let run = run.send(TSTP).wait_for(seen).wait_stopped().send(CONT).wait_for("got CONT");
+        let run = run.send(TSTP).wait_for(seen).send(HUP).wait_for("got HUP");
         run.send(TERM).expect_exit(0).nothing_left();
+    }
+    // It is not there any more when its COMMAND ends, if it has stopped alone.
+    let ends = "trap 'sleep .1; exit 7' TSTP; echo ready; while :; do sleep .01; done";
+    for init in [Init::new().rewrite("TSTP:TSTP"), Init::new().single_child()] {
+        init.sh(ends).wait_for("ready").send(TSTP).expect_exit(7);
     }
     // A target alone leaves it the STOP that it would be.
     let run = Init::new().rewrite("TTOU@child").role(["listen"]).wait_for("ready").send(TTOU).wait_stopped();
@@ -209,10 +214,12 @@ fn a_dropped_tstp_stops_nobody() {
     run.send(rt(0)).wait_for("got RTMIN").send(TERM).expect_exit(0).stdout_lacks("TSTP");
 }
 
-fn in_single_child_mode_tstp_is_sent_as_it_is_and_stops_session_init() {
+fn in_single_child_mode_tstp_is_sent_as_it_is_and_stops_session_init_with_command() {
     for signal in [TSTP, TTIN, TTOU] {
         let run = Init::new().single_child().role(["listen"]).wait_for("ready");
-        let run = run.send(signal).wait_for(&format!("got {signal}")).wait_stopped();
+        let run = run.send(signal).wait_for(&format!("got {signal}"));
+        let command = run.command();
+        let run = run.send_to(command, STOP).wait_stopped();
         run.send(CONT).wait_for("got CONT").send(TERM).expect_exit(0);
     }
 }

@@ -26,6 +26,7 @@
 )]
 
 mod compatibility;
+mod crossings;
 mod exec_failures;
 mod forwarding;
 mod pid_1;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         _ => {}
     }
     let modules = [
+        crossings::TESTS,
         exec_failures::TESTS,
         forwarding::TESTS,
         pid_1::TESTS,

@@ -46,6 +46,7 @@ fn act(words: &[&str]) {
         ["deaf-tree", count] => tree(number(count), SignalSet::ALL),
         ["runaway"] => runaway(),
         ["deaf"] => deaf(),
+        ["flood", signal] => flood(Signal::named(signal)),
         _ => panic!("there is no role {words:?}"),
     }
 }
@@ -259,6 +260,16 @@ fn runaway() {
         }
     }
     sys::exit_now(0);
+}
+
+/// Sends a signal to its parent's thread, again and again, and takes no notice of any.
+fn flood(signal: Signal) {
+    let _ = sys::set_blocked(SignalSet::ALL);
+    let parent = sys::parent_pid();
+    say(format_args!("ready {}", sys::pid()));
+    // A queue that is full takes the next one later.
+    let is_gone = |error: std::io::Error| error.raw_os_error() != Some(libc::EAGAIN);
+    while !sys::kill_thread(parent, signal).is_err_and(is_gone) {}
 }
 
 /// Takes no notice of any signal.

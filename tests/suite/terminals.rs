@@ -4,12 +4,14 @@
 //! run with the other inits too, and [`CASES`] says what comes of it.
 
 use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::time::Duration;
 
 use libtest_mimic::Trial;
 
 use crate::support::signal::{CONT, HUP, INT, KILL, PWR, STOP, Signal, TERM, TSTP, USR1};
-use crate::support::test::{BASH, DUMB_INIT, LESS, Need, ROOT, TINI, Test, VIM, is_panic, named_trial, tests};
+use crate::support::test::{BASH, DUMB_INIT, LESS, Need, ROOT, TINI, Test, VIM, WGET, is_panic, named_trial, tests};
 use crate::support::time::{deadline, holds_in_time, with_deadline};
 use crate::support::{Init, Running, Stderr, process, scratch};
 
@@ -148,7 +150,17 @@ const CASES: &[Case] = cases! {
     "a hang-up ends everything"
     a_hang_up_ends_everything:                                          YES  YES        YES  YES    YES;
     "a killed command leaves the terminal's modes as it found them"
-    a_killed_command_leaves_the_terminal_as_it_was:                     YES  NOT        NOT  NOT    NOT;
+    a_killed_command_leaves_the_terminal_as_it_was:                     YES  YES        NOT  NOT    NOT;
+    "wget sees that it is in the foreground, and shows its progress"
+    a_program_sees_that_it_is_in_the_foreground [WGET]:                 YES  YES        YES  YES    YES;
+    "two in one script both read the terminal"
+    two_in_one_script_both_read_the_terminal:                           YES  YES        NOT  YES    NOT;
+    "`INIT yes | less`: less has the terminal, and Ctrl-Z stops both"
+    a_pager_behind_a_pipe_has_the_terminal [LESS]:                      YES  YES        YES  YES    NOT;
+    "a bystander in the script hears nothing that no key has sent"
+    who_ends_by_int_without_a_key_is_nobody_elses_int:                  YES  YES        YES  YES    YES;
+    "a Ctrl-C that the command swallows is heard by the script"
+    what_the_command_swallows_the_script_hears:                         YES  YES        YES  YES    NOT;
     "where nobody could say `fg`, Ctrl-Z stops nothing"
     ctrl_z_does_nothing_where_nobody_could_say_fg:                      YES  YES        NOT  NOT    NOT;
 };
@@ -194,14 +206,14 @@ fn is_true(case: &Case, program: Program, patience: Duration) -> bool {
 // A person at a terminal.
 
 const PROMPT: &str = "[prompt] ";
-const BASH_OPTIONS: &[&str] = &["--norc", "--noprofile", "--noediting", "-i"];
+pub(crate) const BASH_OPTIONS: &[&str] = &["--norc", "--noprofile", "--noediting", "-i"];
 /// A bash as COMMAND. The outer one has set `PS1`, and no script unsets it.
-const INNER_BASH: &str = "bash --norc --noprofile --noediting -i";
+pub(crate) const INNER_BASH: &str = "bash --norc --noprofile --noediting -i";
 /// Lets the terminal not write `^C` in front of what comes next.
-const PLAIN: &str = "stty -echoctl";
-const CTRL_C: &str = "\x03";
-const CTRL_D: &str = "\x04";
-const CTRL_Z: &str = "\x1a";
+pub(crate) const PLAIN: &str = "stty -echoctl";
+pub(crate) const CTRL_C: &str = "\x03";
+pub(crate) const CTRL_D: &str = "\x04";
+pub(crate) const CTRL_Z: &str = "\x1a";
 
 /// An interactive shell at a terminal, that has prompted. Its `$INIT` is this.
 fn shell(path: &str, options: &[&str], init: &str) -> Running {
@@ -217,7 +229,7 @@ fn shell(path: &str, options: &[&str], init: &str) -> Running {
         .prompts()
 }
 
-trait Person {
+pub(crate) trait Person {
     /// Types a line.
     fn types(self, line: &str) -> Self;
     /// Presses a key.
@@ -309,7 +321,7 @@ impl Person for Running {
 }
 
 /// How often the output says this.
-fn times(run: &Running, text: &str) -> usize {
+pub(crate) fn times(run: &Running, text: &str) -> usize {
     run.output_so_far().matches(text).count()
 }
 
@@ -375,7 +387,7 @@ fn is_heard_once(run: Running, init: i32, name: &str, act: fn(Running) -> Runnin
     assert_eq!(times(&run, &got), 1);
 }
 
-fn two_sleep(run: Running) -> Running {
+pub(crate) fn two_sleep(run: Running) -> Running {
     run.wait_until("has two that sleep", |run| {
         process::descendants(run.pid()).iter().filter(|stat| stat.name == "sleep").count() == 2
     })
@@ -439,7 +451,7 @@ fn a_shell_has_job_control(program: Program) {
     has_job_control(run).types("exit 7").prompts().status(7).reads();
 }
 
-fn has_job_control(run: Running) -> Running {
+pub(crate) fn has_job_control(run: Running) -> Running {
     let run = run.types("cat").answers("one").presses(CTRL_Z).stops("cat").prompts();
     let run = run.types("jobs").wait_for("Stopped").prompts().types("bg").prompts().stops("cat");
     let run = run.types("fg").answers("two").presses(CTRL_C).prompts().status(130);
@@ -483,9 +495,58 @@ fn ctrl_z_does_nothing_where_nobody_could_say_fg(program: Program) {
     run.answers("two").presses(CTRL_Z).answers("three").presses(CTRL_D).wait_for("status 0").expect_exit(0);
 }
 
+fn a_program_sees_that_it_is_in_the_foreground(program: Program) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port of its own");
+    let address = listener.local_addr().expect("it has one");
+    let server = std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().expect("wget comes");
+        let _ = client.read(&mut [0; 1024]);
+        let _ = client.write_all(b"HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nwords");
+    });
+    let folder = scratch::new_folder("wget");
+    let command = format!("cd {}; sh -c '$INIT wget -O page http://{address}/; :'", folder.display());
+    let run = program.by_hand().types(&command).wait_for("saved").prompts();
+    assert!(!folder.join("wget-log").exists(), "it took itself for a program in the background");
+    server.join().expect("it has served");
+    run.reads();
+}
+
+fn two_in_one_script_both_read_the_terminal(program: Program) {
+    let reader = |name: &str| format!("$INIT sh -c 'read x </dev/tty; echo {name} $x; read x </dev/null'");
+    let run = program.in_a_script(&format!("{} & {}; wait; echo over", reader("A"), reader("B")));
+    let run = run.wait_until("has two that read", |run| {
+        process::descendants(run.pid()).iter().filter(|one| one.name == "sh" && one.state == 'S').count() >= 2
+    });
+    run.types("one").types("two").wait_for_all(&["A", "B"]).wait_for("over").expect_exit(0);
+}
+
+fn a_pager_behind_a_pipe_has_the_terminal(program: Program) {
+    let run = program.by_hand().types("$INIT yes '#text#' | less").draws("less", ":");
+    let run = run.presses(CTRL_Z).stops("less").prompts().types("fg").draws("less", ":");
+    run.presses("q").prompts().reads();
+}
+
+fn who_ends_by_int_without_a_key_is_nobody_elses_int(program: Program) {
+    let script = "trap 'echo script got INT' INT; $ROLE listen HUP & \
+                  $INIT sh -c 'read x </dev/tty; kill -INT $$'; echo status $?; kill -HUP $!; wait";
+    let script = format!("{PLAIN}; {script}");
+    let bash = Init::of("/bin/bash").on_a_terminal().variable("INIT", program.words());
+    let run = bash.run(["-c", &script]).wait_for("ready").types("go");
+    let ended = run.wait_for("status 130").wait_for("got HUP").expect_exit(0);
+    assert!(!ended.stdout.contains("got INT"), "{}", ended.stdout);
+}
+
+fn what_the_command_swallows_the_script_hears(program: Program) {
+    let run = program.in_a_script("trap 'echo script got INT' INT; $INIT $ROLE listen INT; echo over");
+    let run = run.wait_for("ready");
+    let command = run.program("suite");
+    process::wait_state(process::parent(command), 'S');
+    run.presses(CTRL_C).wait_for("got INT").wait_for("script got INT").wait_for("over").expect_exit(0);
+}
+
 // The tests of session-init alone.
 
-fn by_hand() -> Running {
+pub(crate) fn by_hand() -> Running {
     SESSION_INIT.by_hand()
 }
 
@@ -584,7 +645,7 @@ fn modes_that_a_command_sets_and_leaves_stay() {
 
 fn messages_are_written_though_the_terminal_stops_background_output() {
     let run = by_hand().types("stty tostop").prompts();
-    let run = run.types("bash -c '$INIT -v echo one; echo two'").wait_for("started echo").wait_for("one");
+    let run = run.types("bash -c '$INIT -v echo one; echo two'").wait_for_all(&["started echo", "one"]);
     let run = run.wait_for("ending with status 0").wait_for("two").prompts();
     run.types("bash -c '$INIT ./nothing; echo two'").wait_for("No such file").wait_for("two").prompts();
 }
@@ -668,6 +729,7 @@ fn during_the_grace_ctrl_z_gives_the_prompt() {
 
 const NONE: &str = "none";
 const HANDED_OVER: &str = "it is handed over to COMMAND's session";
+const SHARED: &str = "COMMAND shares it with session-init, which leads its session";
 
 /// It has said this of the terminal.
 #[track_caller]
@@ -682,19 +744,19 @@ fn explain_says_what_becomes_of_the_terminal() {
     says(init().run(["true"]), NONE);
     says(init().on_a_terminal().run(["true"]), HANDED_OVER);
     let single_child = init().single_child().on_a_terminal();
-    says(single_child.run(["true"]), "COMMAND uses it as session-init's own process would");
-    let script = |script: &str, words| says(Init::new().on_a_terminal().from_script(script), words);
-    script("set -m; $INIT --explain true", "COMMAND is a job of its session, and has it from the start");
-    script("set -m; $INIT --explain true & wait", "COMMAND is a job of its session, in the background");
-    // Others may need it, or COMMAND does not read it.
+    says(single_child.run(["true"]), SHARED);
+    for clock in ["--grace=1", "--linger", "--kill-after=1"] {
+        says(init().option(clock).on_a_terminal().run(["true"]), SHARED);
+    }
     for job in [
+        "set -m; $INIT --explain true",
+        "set -m; $INIT --explain true & wait",
         "$INIT --explain true; exit",
         "</dev/null $INIT --explain true 2>/dev/null | cat",
-        "set -m; </dev/null $INIT --explain true",
+        "unshare -fp $INIT --explain true; exit",
     ] {
-        script(job, "COMMAND is a job of its session, and gets it once it asks for it");
+        says(Init::new().on_a_terminal().from_script(job), "COMMAND uses it as it would without session-init");
     }
-    script("unshare -fp $INIT --explain true; exit", "it stays behind; COMMAND's session has none");
 }
 
 /// As in a container that some engines make.

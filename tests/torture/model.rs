@@ -1,7 +1,6 @@
 //! The supervisor against a reference: a function of everything that has happened, which keeps no state.
 //!
-//! Where the supervisor steps from phase to phase, the reference reads the whole past anew for each answer. COMMAND as a
-//! job that stops and goes on is left to the unit tests.
+//! Where the supervisor steps from phase to phase, the reference reads the whole past anew for each answer.
 
 use std::time::Duration;
 
@@ -9,9 +8,10 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use session_init::exit::Ended;
 use session_init::period::Period;
-use session_init::route::{Route, Rule, Table, Target};
-use session_init::signal::Signal;
-use session_init::supervisor::{Action, Deadline, Event, Mode, Modes, Origin, Settings, Supervisor};
+use session_init::route::{Place, Route, Table};
+use session_init::rule::{Rule, Target};
+use session_init::signal::{Origin, Signal};
+use session_init::supervisor::{Action, Deadline, Event, Settings, Stops, Supervisor};
 
 use crate::report::{Item, Length};
 
@@ -24,20 +24,24 @@ enum Fate {
     IsOver,
 }
 
-fn stays(settings: &Settings) -> bool {
-    settings.linger || settings.grace != Period::Zero
+/// Whether session-init stays after an end that comes now.
+fn stays(settings: &Settings, past: &[Event]) -> bool {
+    settings.linger
+        || settings.grace != Period::Zero
+        || settings.kill_after.is_some() && was_asked_to_end(settings, past)
 }
 
 fn fate(settings: &Settings, past: &[Event]) -> Fate {
-    past.iter().fold(Fate::Runs, |fate, event| match (fate, *event) {
-        (Fate::Runs, Event::CommandEnded(ended)) if stays(settings) => Fate::HasLeft(ended),
+    let step = |fate, (index, event): (usize, &Event)| match (fate, *event) {
+        (Fate::Runs, Event::CommandEnded(ended)) if stays(settings, &past[..index]) => Fate::HasLeft(ended),
         (Fate::Runs, Event::Passed(_)) => Fate::IsKilled(None),
         (Fate::HasLeft(ended), Event::Passed(_)) => Fate::IsKilled(Some(ended)),
         (Fate::Runs, Event::CommandEnded(_))
-        | (Fate::HasLeft(_), Event::NothingLeft)
+        | (Fate::HasLeft(_), Event::NothingLeft(_))
         | (Fate::IsKilled(_), Event::AllKilled(_)) => Fate::IsOver,
         (fate, _) => fate,
-    })
+    };
+    past.iter().enumerate().fold(Fate::Runs, step)
 }
 
 fn number(signal: Signal) -> u8 {
@@ -49,32 +53,17 @@ fn asks(signal: Signal) -> bool {
     [15, 2, 3].contains(&number(signal))
 }
 
-/// Whom the signal is sent to as what, if to anybody.
-fn sent(settings: &Settings, past: &[Event], signal: Signal, origin: Origin) -> Option<(Signal, Target)> {
-    let Route::Forward(sent, target) = settings.table.route(signal) else { return None };
-    let from_keys =
-        settings.mode == Mode::SingleChild && origin == Origin::Kernel && [2, 3, 20, 28].contains(&number(signal));
-    match fate(settings, past) {
-        Fate::Runs if from_keys => None,
-        Fate::Runs => Some((sent, target)),
-        Fate::HasLeft(_) => Some((sent, Target::All)),
-        Fate::IsKilled(_) | Fate::IsOver => None,
-    }
+/// TSTP, TTIN, TTOU.
+fn is_job_control(signal: Signal) -> bool {
+    [20, 21, 22].contains(&number(signal))
 }
 
-fn answer(settings: &Settings, past: &[Event], now: Event) -> Vec<Action> {
-    let fate = fate(settings, past);
-    match (now, fate) {
-        (Event::Signal(signal, origin), Fate::Runs | Fate::HasLeft(_)) => to_signal(settings, past, signal, origin),
-        (Event::CommandEnded(ended), Fate::Runs) => to_end(settings, ended),
-        (Event::NothingLeft, Fate::HasLeft(ended)) => finish(settings, ended),
-        (Event::Passed(deadline), Fate::Runs | Fate::HasLeft(_)) => vec![Action::KillAll(deadline)],
-        (Event::AllKilled(ended), Fate::IsKilled(before)) => {
-            let ended = before.or(ended).unwrap_or(Ended::Signaled(Signal::KILL));
-            let taken = (before.is_none()).then(|| take_terminal(settings, ended)).flatten();
-            taken.into_iter().chain(finish(settings, ended)).collect()
-        }
-        _ => Vec::new(),
+/// The signal that an event brings.
+fn brought(event: Event) -> Option<(Signal, Origin)> {
+    match event {
+        Event::Signal(signal, origin) => Some((signal, origin)),
+        Event::Resumed(origin) => Some((Signal::CONT, origin)),
+        _ => None,
     }
 }
 
@@ -83,82 +72,128 @@ fn asks_to_end(settings: &Settings, signal: Signal) -> bool {
     matches!(settings.table.route(signal), Route::Forward(becomes, _) if asks(signal) || asks(becomes))
 }
 
-fn to_signal(settings: &Settings, past: &[Event], signal: Signal, origin: Origin) -> Vec<Action> {
-    let mut actions = Vec::new();
-    let Route::Forward(becomes, _) = settings.table.route(signal) else { return actions };
-    let runs = fate(settings, past) == Fate::Runs;
-    let stops = |signal| [19, 20, 21, 22].contains(&number(signal));
-    if let Some((sent, target)) = sent(settings, past, signal, origin) {
-        if runs && settings.mode == Mode::Job && number(signal) == 18 && settings.wants_terminal {
-            actions.push(Action::GiveTerminal);
+/// A key of the terminal asks COMMAND to end as well as a signal that is sent on.
+fn was_asked_to_end(settings: &Settings, past: &[Event]) -> bool {
+    past.iter().any(|event| brought(*event).is_some_and(|(signal, _)| asks_to_end(settings, signal)))
+}
+
+/// Whether session-init's whole group has got it already.
+fn is_everybodys(settings: &Settings, signal: Signal, origin: Origin) -> bool {
+    settings.place == Place::Shared
+        && match origin {
+            Origin::Kernel => [2, 3, 20, 21, 22, 28].contains(&number(signal)),
+            Origin::Member(_) => is_job_control(signal),
+            _ => false,
         }
-        actions.push(Action::Send(sent, target));
-        let wakes = |signal| asks(signal) || number(signal) == 1;
-        if runs && (wakes(signal) || wakes(sent)) && !stops(sent) {
-            actions.push(Action::ContinueIfStopped(target));
+}
+
+/// Whether the last that was heard of a stop is that a process asked session-init for one.
+fn was_asked_to_stop(settings: &Settings, past: &[Event]) -> bool {
+    let mut asked = past.iter().enumerate().filter_map(|(index, event)| {
+        let (signal, origin) = brought(*event)?;
+        let is_heard = matches!(fate(settings, &past[..index]), Fate::Runs | Fate::HasLeft(_));
+        let is_sent = matches!(settings.table.route(signal), Route::Forward(..));
+        match number(signal) {
+            18 => Some(false),
+            _ if is_job_control(signal) && is_heard && is_sent && settings.stops != Stops::Never => {
+                (!is_everybodys(settings, signal, origin)).then_some(true)
+            }
+            _ => None,
         }
-    }
-    // A key of the terminal asks COMMAND to end as well as a signal that is sent on.
-    let asked_before = (0..past.len()).any(|index| match (past[index], fate(settings, &past[..index])) {
-        (Event::Signal(earlier, _), Fate::Runs | Fate::HasLeft(_)) => asks_to_end(settings, earlier),
-        _ => false,
     });
+    asked.next_back() == Some(true)
+}
+
+fn answer(settings: &Settings, past: &[Event], now: Event) -> Vec<Action> {
+    let fate = fate(settings, past);
+    match (now, fate) {
+        (Event::Signal(..) | Event::Resumed(_), Fate::Runs | Fate::HasLeft(_)) => to_signal(settings, past, now),
+        (Event::CommandStopped(signal), Fate::Runs) => {
+            let asked = was_asked_to_stop(settings, past);
+            match settings.stops {
+                Stops::WhenAsked | Stops::AsJob if asked => vec![Action::Stop(Signal::STOP)],
+                Stops::AsJob if is_job_control(signal) => vec![Action::Stop(signal)],
+                Stops::AsJob => vec![Action::Stop(Signal::TSTP)],
+                _ => Vec::new(),
+            }
+        }
+        (Event::NotStopped(signal), Fate::Runs) if number(signal) == 20 => vec![Action::Continue(Target::Group)],
+        (Event::NotStopped(signal), Fate::HasLeft(_)) if number(signal) == 20 => vec![Action::Continue(Target::All)],
+        (Event::CommandEnded(ended), Fate::Runs) => to_end(settings, past, ended),
+        (Event::NothingLeft(last), Fate::HasLeft(ended)) => vec![Action::Finish(match last {
+            Some(last) if settings.linger && ended == Ended::Exited(0) => last,
+            _ => ended,
+        })],
+        (Event::Passed(deadline), Fate::Runs | Fate::HasLeft(_)) => vec![Action::KillAll(deadline)],
+        (Event::AllKilled(ended), Fate::IsKilled(before)) => {
+            let ended = before.or(ended).unwrap_or(Ended::Signaled(Signal::KILL));
+            let restored = before.is_none().then(|| restore(settings, ended)).flatten();
+            restored.into_iter().chain([Action::Finish(ended)]).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn to_signal(settings: &Settings, past: &[Event], now: Event) -> Vec<Action> {
+    let mut actions = Vec::new();
+    let Some((signal, origin)) = brought(now) else { return actions };
+    let Route::Forward(becomes, target) = settings.table.route(signal) else { return actions };
+    let runs = fate(settings, past) == Fate::Runs;
+    let target = if runs { target } else { Target::All };
+    let stops = settings.stops != Stops::Never;
+    let resumes = matches!(now, Event::Resumed(_)) && settings.place == Place::Shared && number(becomes) == 18;
+    let everybodys = is_everybodys(settings, signal, origin);
+    if becomes == signal && everybodys {
+        if stops || !is_job_control(signal) {
+            actions.push(Action::SendOutside(becomes, target));
+        }
+    } else {
+        actions.push(if resumes { Action::Continue(target) } else { Action::Send(becomes, target) });
+    }
+    let wakes = |signal| asks(signal) || number(signal) == 1;
+    if runs && (wakes(signal) || wakes(becomes)) && !is_job_control(becomes) && number(becomes) != 19 {
+        actions.push(Action::ContinueIfStopped(target));
+    }
     if let Some(period) = settings.kill_after
         && asks_to_end(settings, signal)
-        && !asked_before
+        && !was_asked_to_end(settings, past)
     {
         actions.push(Action::Arm(Deadline::KillAfter, period));
     }
-    if [20, 21, 22].contains(&number(signal)) && !settings.is_pid_1 {
-        let by_keys = origin == Origin::Kernel;
-        match settings.mode {
-            Mode::Job if runs && stops(becomes) => {}
-            Mode::SingleChild if by_keys => actions.push(Action::StopSelf(signal)),
-            Mode::Session | Mode::SingleChild => actions.push(Action::StopSelf(Signal::STOP)),
-            Mode::Job => actions.push(Action::StopSelf(signal)),
+    if is_job_control(signal) && stops {
+        let by = if everybodys { signal } else { Signal::STOP };
+        if !runs {
+            actions.push(Action::Stop(by));
+        } else if !everybodys || settings.stops == Stops::AsJob || was_asked_to_stop(settings, past) {
+            actions.push(Action::StopIfStopped(by));
         }
     }
     actions
 }
 
-fn to_end(settings: &Settings, ended: Ended) -> Vec<Action> {
-    let mut actions: Vec<Action> = take_terminal(settings, ended).into_iter().collect();
-    let target = match (stays(settings), settings.mode) {
-        (true, _) => Some(Target::All),
-        (false, Mode::SingleChild) => None,
-        (false, _) => Some(Target::Group),
+fn to_end(settings: &Settings, past: &[Event], ended: Ended) -> Vec<Action> {
+    let mut actions: Vec<Action> = restore(settings, ended).into_iter().collect();
+    let stays = stays(settings, past);
+    let term = match settings.table.route(Signal::TERM) {
+        Route::Forward(signal, _) => signal,
+        Route::Drop => Signal::TERM,
     };
-    if let (Some(target), false) = (target, settings.linger) {
-        let term = match settings.table.route(Signal::TERM) {
-            Route::Forward(signal, _) => signal,
-            Route::Drop => Signal::TERM,
-        };
-        actions.extend([Action::Send(term, target), Action::Send(Signal::CONT, target)]);
-    }
-    if !stays(settings) {
-        actions.extend(finish(settings, ended));
-        return actions;
-    }
-    actions.push(Action::ReapCommand);
-    if let (Period::Finite(grace), false) = (settings.grace, settings.linger) {
-        actions.push(Action::Arm(Deadline::Grace, grace));
+    actions.push(match (settings.linger, stays, settings.single_child) {
+        (true, ..) | (false, false, true) => Action::ReapCommand,
+        (false, true, _) => Action::TakeLeave(term, Target::All),
+        (false, false, false) => Action::TakeLeave(term, Target::Group),
+    });
+    match (stays, settings.grace) {
+        (false, _) => actions.push(Action::Finish(ended)),
+        (true, Period::Finite(grace)) if !settings.linger => actions.push(Action::Arm(Deadline::Grace, grace)),
+        _ => {}
     }
     actions
 }
 
-fn take_terminal(settings: &Settings, ended: Ended) -> Option<Action> {
-    let modes = if matches!(ended, Ended::Signaled(_)) { Modes::AsFound } else { Modes::AsLeft };
-    (settings.mode == Mode::Job).then_some(Action::TakeTerminalAtEnd(modes))
-}
-
-fn finish(settings: &Settings, ended: Ended) -> Vec<Action> {
-    let shared = match ended {
-        Ended::Signaled(signal) if settings.mode == Mode::Job && [2, 3].contains(&number(signal)) => {
-            Some(Action::Share(signal))
-        }
-        _ => None,
-    };
-    shared.into_iter().chain([Action::Finish(ended)]).collect()
+fn restore(settings: &Settings, ended: Ended) -> Option<Action> {
+    let killed = matches!(ended, Ended::Signaled(_));
+    (settings.place == Place::Shared && killed).then_some(Action::RestoreTerminal)
 }
 
 fn any_signal() -> impl Strategy<Value = Signal> {
@@ -168,17 +203,18 @@ fn any_signal() -> impl Strategy<Value = Signal> {
 fn any_settings() -> impl Strategy<Value = Settings> {
     let period = Duration::from_secs(5);
     let grace = prop_oneof![Just(Period::Zero), Just(Period::Infinite), Just(Period::Finite(period))];
-    let mode = prop_oneof![Just(Mode::Session), Just(Mode::Job), Just(Mode::SingleChild)];
+    let place = prop_oneof![Just(Place::Own), Just(Place::Shared)];
+    let stops = prop_oneof![Just(Stops::Never), Just(Stops::WhenAsked), Just(Stops::AsJob)];
     let kill_after = prop::option::of(Just(Duration::from_secs(7)));
     let targets = prop_oneof![Just(Target::Child), Just(Target::Group), Just(Target::Session), Just(Target::All)];
     let rule = (1_u8..=64, 0_u8..=64).prop_filter_map("a rule", |(from, to)| Rule::parse(&format!("{from}:{to}")).ok());
     let rules = prop::collection::vec(rule, 0..6);
-    (mode, any::<bool>(), any::<bool>(), grace, kill_after, any::<bool>(), targets, rules).prop_map(
-        |(mode, wants_terminal, is_pid_1, grace, kill_after, linger, target, rules)| Settings {
-            table: Table::new(target, mode == Mode::Session, &rules),
-            mode,
-            wants_terminal,
-            is_pid_1: is_pid_1 && mode != Mode::Job,
+    (place, stops, any::<bool>(), grace, kill_after, any::<bool>(), targets, rules).prop_map(
+        |(place, stops, single_child, grace, kill_after, linger, target, rules)| Settings {
+            table: Table::new(target, place, &rules),
+            place,
+            single_child,
+            stops,
             grace,
             kill_after,
             linger,
@@ -190,13 +226,19 @@ fn any_event() -> impl Strategy<Value = Event> {
     let received = any_signal().prop_filter("one that can be caught", |signal| ![9, 17, 19].contains(&number(*signal)));
     let often = prop_oneof![Just(1_u8), Just(2), Just(3), Just(15), Just(18), Just(20), Just(21), Just(22), Just(28)];
     let often = often.prop_filter_map("a signal", Signal::new);
-    let origin = || prop_oneof![Just(Origin::Kernel), Just(Origin::Other), (0..9_i32).prop_map(Origin::Process)];
+    let process = || (0..9_i32).prop_map(Origin::Process);
+    let member = || (2..9_i32).prop_map(Origin::Member);
+    let origin = || prop_oneof![Just(Origin::Kernel), Just(Origin::Other), process(), member()];
+    let stop = || prop_oneof![Just(Signal::STOP), Just(Signal::TSTP), Just(Signal::TTIN), Just(Signal::TTOU)];
     let ended = || prop_oneof![any::<u8>().prop_map(Ended::Exited), any_signal().prop_map(Ended::Signaled)];
     prop_oneof![
         10 => (received, origin()).prop_map(|(signal, origin)| Event::Signal(signal, origin)),
         10 => (often, origin()).prop_map(|(signal, origin)| Event::Signal(signal, origin)),
         2 => ended().prop_map(Event::CommandEnded),
-        1 => Just(Event::NothingLeft),
+        3 => origin().prop_map(Event::Resumed),
+        4 => stop().prop_map(Event::CommandStopped),
+        2 => stop().prop_map(Event::NotStopped),
+        1 => prop::option::of(ended()).prop_map(Event::NothingLeft),
         1 => Just(Event::Passed(Deadline::Grace)),
         1 => Just(Event::Passed(Deadline::KillAfter)),
         2 => prop::option::of(ended()).prop_map(Event::AllKilled),

@@ -3,7 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use session_init::route::{Rule, Table, Target};
+use session_init::route::Table;
+use session_init::rule::{Rule, Target};
 use session_init::signal::Signal;
 
 fuzz_target!(|list: &str| {

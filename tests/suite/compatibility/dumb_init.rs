@@ -58,14 +58,24 @@ pub(super) fn cases() -> Vec<Case> {
         case!(only_a_setsid_variable_of_0_means_single_child).also_through_a_link(),
         case!(the_variables_pass_on_to_command),
         case!(single_child_leaves_the_rest_alone),
-        case!(single_child_stops_at_a_job_control_stop_too),
+        case!(in_single_child_mode_it_runs_on_with_a_command_that_handles_a_stop)
+            .row("TSTP under `-c` to a COMMAND that handles it and runs on", "runs on as well")
+            .dumb_init_unlike("stops alone", |init| {
+                let run = init.single_child().role(["listen", "CONT", "TERM"]).wait_for("ready").send(TSTP);
+                let run = run.wait_for("got TSTP").wait_stopped();
+                run.send(CONT).wait_for("got CONT").send(TERM).expect_exit(0);
+            }),
+        case!(in_single_child_mode_it_stops_with_a_command_that_stops),
         case!(one_key_is_one_signal_in_single_child_mode)
             .row("Ctrl-C on a terminal with `-c`", "COMMAND gets one INT")
             .dumb_init_unlike("two", |init| {
                 // Two that are pending at once are one.
                 let run = init.single_child().on_a_terminal().role(["listen"]).wait_for("ready");
-                let run = press_ctrl_c(run);
-                run.wait_until("gets more than one signal a key", |run| count_ints(&run.output_so_far()) > 20);
+                let run = (0..10).fold((run, 0), |(run, keys), _| {
+                    let is_shown = count_ints(&run.output_so_far()) > keys;
+                    if is_shown { (run, keys) } else { (press_ctrl_c(run), keys + 20) }
+                });
+                run.0.wait_until("gets more than one signal a key", |now| count_ints(&now.output_so_far()) > run.1);
             }),
         // Rules.
         case!(a_rule_rewrites_a_signal).also_through_a_link(),
@@ -74,7 +84,13 @@ pub(super) fn cases() -> Vec<Case> {
         case!(a_rule_to_0_drops_the_signal),
         case!(a_rule_works_in_single_child_mode),
         case!(every_standard_signal_can_be_rewritten_to_every_other),
-        case!(job_control_signals_can_be_rewritten),
+        case!(job_control_signals_can_be_rewritten)
+            .row("TSTP under `-r 20:10`", "COMMAND gets USR1, and nobody stops")
+            .dumb_init_unlike("dumb-init alone stops", |init| {
+                let run = init.rewrite("20:10").role(["listen", "USR1", "CONT", "TERM"]).wait_for("ready").send(TSTP);
+                let run = run.wait_for("got USR1").wait_stopped();
+                run.send(CONT).wait_for("got CONT").send(TERM).expect_exit(0);
+            }),
         case!(a_job_control_signal_that_is_dropped_does_nothing)
             .row("TSTP under `-r 20:0`", "nothing happens")
             .dumb_init_unlike("dumb-init alone stops", |init| {
@@ -304,13 +320,19 @@ fn single_child_leaves_the_rest_alone(init: Init) {
     assert_eq!(ended.living().len(), 1, "one is left");
 }
 
-fn single_child_stops_at_a_job_control_stop_too(init: Init) {
+fn in_single_child_mode_it_runs_on_with_a_command_that_handles_a_stop(init: Init) {
     for signal in [TSTP, TTIN, TTOU] {
-        let run = init.clone().single_child().role(["listen", "CONT", "TERM"]).wait_for("ready").send(signal);
-        // Not rewritten: the kernel stops only those who have a shell that can continue them.
-        let run = run.wait_for(&format!("got {signal}")).wait_stopped();
-        run.send(CONT).wait_for("got CONT").send(TERM).expect_exit(0);
+        let run = init.clone().single_child().role(["listen"]).wait_for("ready").send(signal);
+        let run = run.wait_for(&format!("got {signal}")).send(USR1).wait_for("got USR1");
+        run.send(TERM).expect_exit(0);
     }
+}
+
+fn in_single_child_mode_it_stops_with_a_command_that_stops(init: Init) {
+    // As vim does it. The kernel stops by TSTP itself only those who have a shell that can continue them.
+    let stops = "trap 'echo stops; kill -STOP $$; echo goes on' TSTP; echo ready; while :; do sleep .01; done";
+    let run = init.single_child().sh(stops).wait_for("ready").send(TSTP).wait_for("stops").wait_stopped();
+    run.send(CONT).wait_for("goes on").send(TERM).expect_exit(143);
 }
 
 /// Twenty times, each once the one before has been seen.
@@ -377,12 +399,9 @@ fn every_standard_signal_can_be_rewritten_to_every_other(init: Init) {
 }
 
 fn job_control_signals_can_be_rewritten(init: Init) {
-    // Whatever becomes of the signal, the init stops.
-    let run = init.clone().rewrite("20:10").role(["listen", "USR1", "CONT", "TERM"]).wait_for("ready");
-    let run = run.send(TSTP).wait_for("got USR1").wait_stopped();
-    run.send(CONT).wait_for("got CONT").send(TERM).expect_exit(0);
-    let ended = init.rewrite("21:15").role(["listen"]).wait_for("ready").send(TTIN).wait_for("got TERM").wait_stopped();
-    ended.send(CONT).expect_exit(0);
+    let run = init.clone().rewrite("20:10").role(["listen"]).wait_for("ready");
+    run.send(TSTP).wait_for("got USR1").send(HUP).wait_for("got HUP").send(TERM).expect_exit(0);
+    init.rewrite("21:15").role(["listen"]).wait_for("ready").send(TTIN).wait_for("got TERM").expect_exit(0);
 }
 
 fn a_job_control_signal_that_is_dropped_does_nothing(init: Init) {

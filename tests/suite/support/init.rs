@@ -67,6 +67,7 @@ pub(crate) struct Init {
     read_only: bool,
     session_leader: bool,
     terminal: bool,
+    terminal_is_led: bool,
     user: Option<u32>,
     no_new_privileges: bool,
     without_capabilities: &'static [c_ulong],
@@ -110,6 +111,7 @@ impl Init {
             read_only: false,
             session_leader: true,
             terminal: false,
+            terminal_is_led: true,
             user: None,
             no_new_privileges: false,
             without_capabilities: &[],
@@ -200,6 +202,12 @@ impl Init {
     pub(crate) fn on_a_terminal(mut self) -> Self {
         self.terminal = true;
         self
+    }
+
+    /// A new terminal, which is nobody's controlling terminal, is its stdin, stdout and stderr.
+    pub(crate) fn on_a_terminal_of_nobody(mut self) -> Self {
+        self.terminal_is_led = false;
+        self.on_a_terminal()
     }
 
     /// As this user and without a capability. Needs root.
@@ -327,7 +335,7 @@ impl Init {
             no_proc: self.no_proc,
             read_only: self.read_only,
             session_leader: self.session_leader,
-            terminal: self.terminal,
+            terminal: self.terminal && self.terminal_is_led,
             user: self.user.take(),
             no_new_privileges: self.no_new_privileges,
             without_capabilities: self.without_capabilities,

@@ -195,3 +195,11 @@ pub(crate) fn tree(pid: i32) -> String {
     }
     text
 }
+
+/// How much processor time it has used, in ticks of 10 ms.
+pub(crate) fn cpu_ticks(pid: i32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    // utime and stime are the fields 14 and 15, of which the name is the second.
+    rest.split_ascii_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum()
+}

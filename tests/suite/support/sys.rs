@@ -39,6 +39,12 @@ pub(crate) fn kill(pid: i32, signal: Signal) -> io::Result<()> {
     check(unsafe { libc::kill(pid, signal.as_raw()) }).map(drop)
 }
 
+/// Sends a signal to the first thread of a process alone.
+pub(crate) fn kill_thread(pid: i32, signal: Signal) -> io::Result<()> {
+    // SAFETY: it takes three numbers.
+    check(unsafe { libc::syscall(libc::SYS_tgkill, pid, pid, signal.as_raw()) }).map(drop)
+}
+
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WaitStatus {

@@ -1,0 +1,346 @@
+//! The loop: what happens goes to the [`Supervisor`], and what it answers is done.
+
+#![forbid(unsafe_code)]
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use crate::cli::settings::Config;
+use crate::deadlines::Deadlines;
+use crate::exit::{Ended, Remap};
+use crate::log::Log;
+use crate::period::Period;
+use crate::reach::{Count, Gone, Killed, Names, Reach, Sent, is_member, is_own_group};
+use crate::report::Report;
+use crate::route::Place;
+use crate::rule::Target;
+use crate::signal::{Origin, Signal};
+use crate::start::Started;
+use crate::supervisor::{Action, Deadline, Event, Settings, Stops, Supervisor};
+use crate::sys::signals::{Disposition, Queue, Received, SignalSet};
+use crate::sys::terminal::{SavedModes, Terminal};
+use crate::sys::wait::{Child, Seen, State};
+use crate::sys::{Pid, kill, process, signals, wait};
+
+/// After so many children the signals that have come in the meantime get their turn.
+const MOST_REAPED_AT_ONCE: usize = 64;
+/// After so long session-init looks again, without being asked to, where it could not see its children. The signal that told
+/// of an end is gone, and no other will come.
+const BLINDNESS: Duration = Duration::from_millis(5);
+/// The same where all that is left came in from outside its PID namespace, and somebody else will reap it.
+const GUESTS: Duration = Duration::from_millis(50);
+
+/// When to look at the children.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lookout {
+    /// When CHLD comes.
+    Asleep,
+    /// At once. This child has probably ended; knowing it saves a look.
+    Now(Option<Pid>),
+    /// After this time, at the latest.
+    After(Duration),
+}
+
+/// A running COMMAND and what is needed to look after it.
+pub(crate) struct Init<'config> {
+    reach: Reach<'config>,
+    supervisor: Supervisor,
+    place: Place,
+    /// The terminal's modes before COMMAND, if it shares the foreground process group.
+    modes: Option<SavedModes>,
+    /// The signal that stopped COMMAND, as far as the supervisor knows.
+    stopped_by: Option<Signal>,
+    config: &'config Config,
+    log: &'config Log,
+    deadlines: Deadlines,
+    lookout: Lookout,
+}
+
+impl<'config> Init<'config> {
+    /// `is_first` is whether COMMAND is session-init's first child.
+    pub(crate) fn new(started: Started, is_first: bool, config: &'config Config, log: &'config Log) -> Self {
+        let Started { command, place, table, is_job, modes, .. } = started;
+        let names_orphans = config.warn_on_reap || log.shows(1);
+        let reach = Reach::new(command, place, table.farewell(), is_first, names_orphans, log);
+        let supervisor = Supervisor::new(Settings {
+            table,
+            place,
+            single_child: config.single_child,
+            stops: match is_job {
+                _ if process::is_pid_1() => Stops::Never,
+                true => Stops::AsJob,
+                false => Stops::WhenAsked,
+            },
+            grace: config.grace,
+            kill_after: config.kill_after,
+            linger: config.linger,
+        });
+        let deadlines = Deadlines::new();
+        // A child from before exec may have ended before SIGCHLD was blocked, so the first look is not one that was asked for.
+        let lookout = Lookout::Now(None);
+        Self { reach, supervisor, place, modes, stopped_by: None, config, log, deadlines, lookout }
+    }
+
+    /// Looks after COMMAND until it has ended.
+    pub(crate) fn supervise(mut self) -> Ended {
+        let mut queue = Queue::new();
+        // Each round has a look at everything, so that no flood of the one can hide the others.
+        loop {
+            let event = match self.lookout {
+                Lookout::Asleep => None,
+                Lookout::Now(child) => self.look_at_children(child),
+                Lookout::After(_) => self.look_at_children(None),
+            };
+            if let Some(event) = event
+                && let Some(ended) = self.handle(event)
+            {
+                return ended;
+            }
+            if let Some(deadline) = self.deadlines.passed()
+                && let Some(ended) = self.handle(Event::Passed(deadline))
+            {
+                return ended;
+            }
+            match self.wait(&mut queue) {
+                None => {}
+                Some(Received { signal: Signal::CHLD, origin, pid }) => {
+                    self.lookout = Lookout::Now((origin == Origin::Other).then(|| Pid::from_raw(pid)));
+                }
+                Some(Received { signal, origin, .. }) => {
+                    if let Some(ended) = self.handle(Event::Signal(signal, self.refined(signal, origin))) {
+                        return ended;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for a signal until it is time for something else.
+    fn wait(&mut self, queue: &mut Queue) -> Option<Received> {
+        let of_deadlines = self.deadlines.longest_wait();
+        let longest = match self.lookout {
+            Lookout::Asleep => of_deadlines,
+            Lookout::Now(_) => Some(Duration::ZERO),
+            Lookout::After(time) => Some(of_deadlines.map_or(time, |left| left.min(time))),
+        };
+        let received = queue.next(longest);
+        self.deadlines.waited(longest);
+        received.unwrap_or_else(|_| {
+            // Whoever denies this call denies it for good. No signal can be seen then, but the children can.
+            sleep(longest.map_or(BLINDNESS, |longest| longest.min(BLINDNESS)));
+            self.lookout = Lookout::Now(None);
+            None
+        })
+    }
+
+    /// Where a signal comes from, as precisely as its kind needs it.
+    fn refined(&self, signal: Signal, origin: Origin) -> Origin {
+        match origin {
+            Origin::Process(pid)
+                if signal.is_job_control() && self.place == Place::Shared && is_member(Pid::from_raw(pid)) =>
+            {
+                Origin::Member(pid)
+            }
+            _ => origin,
+        }
+    }
+
+    /// Reaps every child that has ended but COMMAND, whose end is only looked at: unreaped, its pid still keeps its process
+    /// group from being somebody else's. Answers what is worth telling, and decides when to look again.
+    fn look_at_children(&mut self, child: Option<Pid>) -> Option<Event> {
+        let command = self.reach.command();
+        if let Some(orphan) = child.filter(|child| *child != command || self.reach.command_reaped()) {
+            self.reach.reap_orphan(orphan);
+        }
+        self.lookout = Lookout::Now(None);
+        for _ in 0..MOST_REAPED_AT_ONCE {
+            match wait::look() {
+                // Once reaped, the pid is that of some orphan.
+                Seen::Child(Child { pid, state: State::Ended(ended) })
+                    if pid == command && !self.reach.command_reaped() =>
+                {
+                    return Some(Event::CommandEnded(ended));
+                }
+                Seen::Child(Child { pid, state: State::Ended(_) }) => self.reach.reap_orphan(pid),
+                Seen::Child(Child { pid, .. }) => wait::note_stop(pid),
+                Seen::Failed => {
+                    self.lookout = Lookout::After(BLINDNESS);
+                    return None;
+                }
+                Seen::NoChildren if self.reach.command_reaped() => {
+                    if process::is_pid_1() && kill::somebody_is_left() {
+                        self.lookout = Lookout::After(GUESTS);
+                        return None;
+                    }
+                    return Some(Event::NothingLeft(self.reach.last_orphan()));
+                }
+                Seen::Nothing | Seen::NoChildren => {
+                    self.lookout = Lookout::Asleep;
+                    return self.look_at_command();
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether COMMAND has been stopped since the last look.
+    fn look_at_command(&mut self) -> Option<Event> {
+        if !self.supervisor.follows_stops() {
+            return None;
+        }
+        let stopped_by = self.reach.command_stopped_by();
+        if stopped_by == self.stopped_by {
+            return None;
+        }
+        self.stopped_by = stopped_by;
+        stopped_by.map(Event::CommandStopped)
+    }
+
+    /// Does what the supervisor says about an event; the answer is how COMMAND ended, once all is done.
+    fn handle(&mut self, event: Event) -> Option<Ended> {
+        let actions = self.supervisor.handle(event);
+        let mut report = Report::about(event, self.log);
+        for action in actions.iter() {
+            match action {
+                Action::Send(signal, target) => self.send(signal, target, false, &mut report),
+                Action::SendOutside(signal, target) => self.send(signal, target, true, &mut report),
+                Action::ContinueIfStopped(target) => {
+                    if self.reach.command_stopped_by().is_some() {
+                        self.continue_stopped(target, &mut report);
+                    }
+                }
+                Action::Continue(target) => self.continue_stopped(target, &mut report),
+                Action::TakeLeave(signal, target) => {
+                    tell(signal, self.reach.take_leave(signal, target), &mut report);
+                }
+                Action::ReapCommand => self.reach.reap_command(),
+                Action::Arm(deadline, period) => {
+                    report.add(format_args!("waiting at most {}", Period::Finite(period)));
+                    self.deadlines.arm(deadline, period);
+                }
+                Action::Stop(signal) => return self.stop(signal, report),
+                Action::StopIfStopped(signal) => {
+                    if self.reach.command_stopped_by().is_some() {
+                        return self.stop(signal, report);
+                    }
+                }
+                Action::RestoreTerminal => self.restore_terminal(),
+                Action::KillAll(deadline) => {
+                    report.print(self.log);
+                    let ended = self.kill_all(deadline);
+                    return self.handle(Event::AllKilled(ended));
+                }
+                Action::Finish(ended) => {
+                    self.reach.reap_command();
+                    let status = Remap::apply(&self.config.remap_exit, ended.status());
+                    report.add(format_args!("ending with status {status}"));
+                    report.print(self.log);
+                    return Some(ended);
+                }
+            }
+        }
+        if actions.is_empty() && matches!(event, Event::Signal(..)) {
+            report.add(format_args!("not sent on"));
+        }
+        report.print(self.log);
+        None
+    }
+
+    fn send(&mut self, signal: Signal, target: Target, only_outside: bool, report: &mut Report) {
+        if signal == Signal::CONT {
+            // From now on a stop is a new one, even before anybody has seen COMMAND run.
+            self.stopped_by = None;
+        }
+        match self.reach.send(signal, target, only_outside) {
+            Sent::Gone(_) if only_outside => report.add(format_args!("the terminal has sent it to COMMAND as well")),
+            sent => tell(signal, sent, report),
+        }
+    }
+
+    fn continue_stopped(&mut self, target: Target, report: &mut Report) {
+        self.stopped_by = None;
+        match self.reach.continue_stopped(target) {
+            Sent::Gone(_) => {}
+            sent => tell(Signal::CONT, sent, report),
+        }
+    }
+
+    /// Stops by a signal, until CONT comes.
+    fn stop(&mut self, signal: Signal, mut report: Report) -> Option<Ended> {
+        report.add(format_args!("stopping as well"));
+        report.print(self.log);
+        let cont = SignalSet::of(&[Signal::CONT]);
+        // A CONT that came in the meantime would be discarded by the stop (signal(7)), and nobody would send another.
+        let mut resumed = signals::take(cont);
+        if resumed.is_none() {
+            let _ = signals::set_disposition(signal, Disposition::Default);
+            let _ = kill::process(process::own_pid(), signal);
+            // Where the signal stops a process, it does so before this call returns.
+            signals::unblock(SignalSet::of(&[signal]));
+            signals::block(SignalSet::of(&[signal]));
+            self.deadlines.leave_out();
+            // Nothing but CONT continues a process.
+            resumed = signals::take(cont);
+        }
+        // Whatever COMMAND does from now on is new.
+        self.stopped_by = None;
+        self.lookout = Lookout::Now(None);
+        if let Some(Received { origin, .. }) = resumed {
+            return self.handle(Event::Resumed(origin));
+        }
+        // It is still stopped, and that was told.
+        self.stopped_by = self.reach.command_stopped_by();
+        self.handle(Event::NotStopped(signal))
+    }
+
+    /// Leaves the terminal's foreground and its modes as they were before a COMMAND that could not do so itself. What a shell
+    /// has given to another job is not touched.
+    #[cold]
+    #[inline(never)]
+    fn restore_terminal(&self) {
+        let Some(terminal) = Terminal::find() else { return };
+        if !terminal.is_ours() && terminal.foreground().is_some_and(is_own_group) {
+            terminal.take();
+        }
+        if let Some(modes) = self.modes.as_ref().filter(|_| terminal.is_ours()) {
+            terminal.set_modes(modes);
+        }
+    }
+
+    /// Kills everything, and names it.
+    #[cold]
+    #[inline(never)]
+    fn kill_all(&mut self, deadline: Deadline) -> Option<Ended> {
+        let Killed { command, gone: killed, left, is_over } = self.reach.kill_all();
+        if !killed.is_empty() {
+            let (count, names) = (Count(killed.len()), Names(&killed));
+            let was = if killed.len() == 1 { "was" } else { "were" };
+            let period = Period::Finite(self.config.kill_after.unwrap_or_default());
+            match deadline {
+                Deadline::Grace => {
+                    let grace = self.config.grace;
+                    self.log.say(format_args!("{count} outlived the grace of {grace} and {was} killed: {names}"));
+                }
+                Deadline::KillAfter => {
+                    let words = format_args!("{count} {was} still there {period} after the signal to end");
+                    self.log.say(format_args!("{words} and {was} killed: {names}"));
+                }
+            }
+        }
+        if !left.is_empty() {
+            self.log.say(format_args!("{} could not be killed: {}", Count(left.len()), Names(&left)));
+        } else if !is_over {
+            self.log.say(format_args!("some processes could not be killed"));
+        }
+        command
+    }
+}
+
+/// Says whom a signal has reached.
+fn tell(signal: Signal, sent: Sent, report: &mut Report) {
+    match sent {
+        Sent::To(whom) => report.add(format_args!("sent {signal} to {whom}")),
+        Sent::Gone(whom) => report.add(format_args!("{}", Gone(whom))),
+        Sent::Denied(whom) => report.add(format_args!("could not send {signal} to {whom}")),
+    }
+}
