@@ -29,6 +29,7 @@ mod compatibility;
 mod crossings;
 mod exec_failures;
 mod forwarding;
+mod matrix;
 mod pid_1;
 mod readme;
 mod reaping;
@@ -68,7 +69,7 @@ fn main() -> ExitCode {
         transparency::TESTS,
         usage::TESTS,
     ];
-    let more = compatibility::trials().into_iter().chain(terminals::trials());
+    let more = compatibility::trials().into_iter().chain(matrix::trials()).chain(terminals::trials());
     let trials = modules.into_iter().flatten().map(trial).chain(more).collect();
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials);
     support::scratch::remove();

@@ -2,6 +2,7 @@
 //!
 //! Each prints `ready` with its pid once a signal finds it as it is to be found.
 
+pub(crate) mod matrix;
 mod starts;
 
 use std::ffi::OsString;
@@ -47,6 +48,8 @@ fn act(words: &[&str]) {
         ["runaway"] => runaway(),
         ["deaf"] => deaf(),
         ["flood", signal] => flood(Signal::named(signal)),
+        ["cast", journal, saving] => matrix::command(journal, saving),
+        ["bystander", journal] => matrix::bystander(journal),
         _ => panic!("there is no role {words:?}"),
     }
 }

@@ -216,7 +216,7 @@ pub(crate) const CTRL_D: &str = "\x04";
 pub(crate) const CTRL_Z: &str = "\x1a";
 
 /// An interactive shell at a terminal, that has prompted. Its `$INIT` is this.
-fn shell(path: &str, options: &[&str], init: &str) -> Running {
+pub(crate) fn shell(path: &str, options: &[&str], init: &str) -> Running {
     let shell = Init::of(path).on_a_terminal().variable("PS1", PROMPT).variable("INIT", init);
     // zsh would else lay out its prompt by the size that a new terminal does not have.
     shell

@@ -229,6 +229,12 @@ pub(crate) fn set_session() -> io::Result<()> {
     check(unsafe { libc::setsid() }).map(drop)
 }
 
+/// Leads a process group of its own from now on.
+pub(crate) fn set_group() -> io::Result<()> {
+    // SAFETY: it takes numbers, and 0 is this process.
+    check(unsafe { libc::setpgid(0, 0) }).map(drop)
+}
+
 /// This user and the group of the same number, no other group, and so no capability.
 pub(crate) fn set_user(user: u32) -> io::Result<()> {
     // By system call, for the C library's own would first ask every thread that the process once had.
