@@ -291,6 +291,10 @@ impl Cell {
             return;
         };
         process::wait_gone(init);
+        // A script ends with the bystander, and the kernel hangs up on whoever is left of its group then.
+        for name in DESCENDANTS {
+            journal.end(name);
+        }
         let run = run.send_to(bystander.pid, rt(30));
         self.check_heard(&journal);
         self.check_status_in_the_shell(run, &journal);
