@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use libtest_mimic::Trial;
 
 use crate::roles::matrix::{DESCENDANTS, STATUS};
-use crate::support::signal::{CONT, HUP, INT, KILL, PWR, STOP, Signal, TERM, rt};
+use crate::support::signal::{CONT, HUP, INT, KILL, PWR, STOP, Signal, SignalSet, TERM, rt};
 use crate::support::sys::WaitStatus;
 use crate::support::test::{BASH, Need, ROOT, named_trial};
 use crate::support::time::holds_in_time;
@@ -276,8 +276,15 @@ impl Cell {
         if let Some(signal) = self.event.signal() {
             journal.wait_for("command", &signal.to_string());
         }
-        // It comes behind what COMMAND is to hear, and lets it end.
-        let run = if self.event == Event::CommandIsKilled { run } else { run.send_to(init, PWR) };
+        let run = match self.event {
+            Event::CommandIsKilled => run,
+            _ => {
+                // Behind all that COMMAND is to hear this lets it end. In which order session-init takes signals is its own affair.
+                let took_all = || process::signal_sets(init).is_some_and(|sets| sets.pending == SignalSet::default());
+                assert!(holds_in_time(took_all), "session-init does not take its signals\n{journal}");
+                run.send_to(init, PWR)
+            }
+        };
         if self.rest == STAYS {
             assert!(holds_in_time(|| process::stat(command).is_none()), "COMMAND is not reaped\n{journal}");
             // By now it goes to everybody who is left, and lets them end. One who did not stay shows by what they say.
@@ -310,8 +317,8 @@ impl Cell {
             Event::HangUp => {
                 let shell = run.pid();
                 let run = run.hang_up();
-                // A shell passes it on to its jobs, and the kernel does so once more when the shell ends. Before COMMAND ends
-                // session-init sends both on to where they belong; after that to everybody.
+                // A shell passes it on to its jobs, and the kernel does so once more when the shell ends. What comes before COMMAND
+                // ends goes where it belongs; what comes later goes to everybody.
                 if self.scene.has_shell() {
                     process::wait_gone(shell);
                 }
