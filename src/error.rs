@@ -13,6 +13,9 @@ pub enum UsageError {
     /// There is no COMMAND.
     #[error("no command given")]
     NoCommand,
+    /// `--pause`, and there is a COMMAND.
+    #[error("--pause runs no command")]
+    PauseAndCommand,
     /// No flag has this name.
     #[error("unknown option '{option}'{}", crate::nearest::hint(.nearest.as_deref()))]
     UnknownOption {
@@ -48,10 +51,10 @@ pub enum UsageError {
     #[error(
         "{0} contradicts {1}: COMMAND then shares its group and session with session-init, so neither can be a target"
     )]
-    TargetNeedsSession(&'static str, &'static str),
+    TargetNeedsSession(String, String),
     /// One asks what is left to end, the other waits until it does by itself: what says `--grace`, and what `--linger`.
     #[error("{0} contradicts {1}: one asks what is left to end, the other waits until it does by itself")]
-    GraceAndLinger(&'static str, &'static str),
+    GraceAndLinger(String, String),
     /// lexopt does not know what to do with a word, though every value has been asked for.
     #[error("the command line cannot be read")]
     Unreadable,

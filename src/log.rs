@@ -26,6 +26,11 @@ impl Log {
         Self { name: name.unwrap_or(b"session-init").to_owned(), verbosity: 0, open: descriptors::stderr_is_open() }
     }
 
+    /// The name session-init was started under, without its folder.
+    pub(crate) fn name(&self) -> &[u8] {
+        &self.name
+    }
+
     pub(crate) fn set_verbosity(&mut self, verbosity: u8) {
         self.verbosity = verbosity;
     }

@@ -131,6 +131,11 @@ impl Rule {
         self.target
     }
 
+    /// Leaves the target open, where it is such a one.
+    pub fn drop_target(&mut self, is_such: fn(Target) -> bool) {
+        self.target = self.target.filter(|target| !is_such(*target));
+    }
+
     /// Reads a list of rules with commas between them.
     ///
     /// # Errors

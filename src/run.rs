@@ -14,7 +14,7 @@ use crate::log::Log;
 use crate::signal::Signal;
 use crate::start::{StartError, prospects, start};
 use crate::supervise::Init;
-use crate::sys::signals::{Disposition, SignalSet};
+use crate::sys::signals::{Disposition, Queue, Received, SignalSet};
 use crate::sys::wait::{self, Seen};
 use crate::sys::{Errno, describe, descriptors, environment, kill, process, signals};
 
@@ -23,11 +23,13 @@ use crate::sys::{Errno, describe, descriptors, environment, kill, process, signa
 #[must_use]
 pub fn run(arguments: Vec<OsString>, mask: Result<SignalSet, Errno>) -> u8 {
     let mut log = Log::new(&arguments);
-    match parse(arguments.into_iter().skip(1), |name| environment::variable(name).map(OsStr::to_owned)) {
+    let variable = |name: &str| environment::variable(name).map(OsStr::to_owned);
+    match parse(log.name(), arguments.into_iter().skip(1), variable) {
         Ok(Invocation::Run(config)) => {
             log.set_verbosity(config.verbosity);
             run_command(&config, mask, &log)
         }
+        Ok(Invocation::Pause) => pause(mask, &log),
         Ok(Invocation::Print(page)) => {
             let_signals_through(mask);
             print(&docs::page(page), &log)
@@ -101,15 +103,52 @@ fn run_command(config: &Config, mask: Result<SignalSet, Errno>, log: &Log) -> u8
         log.say(format_args!("{error}"));
     }
     let status = Remap::apply(&config.remap_exit, ended.status());
-    if ended == Ended::Signaled(Signal::INT) && status == ended.status() && !process::is_pid_1() {
-        die_of_interrupt();
+    if let Ended::Signaled(signal) = ended
+        && status == ended.status()
+        && (signal == Signal::INT || config.exit_by_signal)
+    {
+        die_by(signal);
     }
     status
 }
 
-/// Ends as COMMAND did, so that a shell script around session-init sees Ctrl-C as such and stops too.
-fn die_of_interrupt() {
-    let _ = signals::set_disposition(Signal::INT, Disposition::Default);
-    let _ = kill::process(process::own_pid(), Signal::INT);
-    signals::unblock(SignalSet::of(&[Signal::INT]));
+/// Ends as COMMAND did, so that a shell script around session-init sees Ctrl-C as such and stops too. Returns where the signal
+/// does not end it, as none does that PID 1 sends itself.
+#[cold]
+#[inline(never)]
+fn die_by(signal: Signal) {
+    process::leave_no_core();
+    let _ = signals::set_disposition(signal, Disposition::Default);
+    let _ = kill::process(process::own_pid(), signal);
+    signals::unblock(SignalSet::of(&[signal]));
+}
+
+/// Reaps whatever comes, until TERM or INT does: the first process of a pod, which keeps the pod's namespaces.
+#[cold]
+#[inline(never)]
+fn pause(mask: Result<SignalSet, Errno>, log: &Log) -> u8 {
+    let prepared = mask.and_then(|_| signals::set_disposition(Signal::CHLD, Disposition::Default));
+    if let Err(error) = prepared {
+        log.say(format_args!("{}", StartError::Mask(error)));
+        return status::USAGE;
+    }
+    if !process::is_pid_1() {
+        let _ = process::become_subreaper();
+    }
+    descriptors::close_inherited(process::is_pid_1());
+    process::leave_folder();
+    let mut queue = Queue::new();
+    loop {
+        while let Seen::Child(child) = wait::look() {
+            let _ = wait::reap(child.pid).map(drop).or_else(|| wait::let_go(child.pid).map(drop));
+        }
+        match queue.next(None) {
+            Ok(Some(Received { signal: Signal::TERM | Signal::INT, .. })) => return 0,
+            Ok(_) => {}
+            Err(error) => {
+                log.say(format_args!("cannot wait for signals: {}", describe(error)));
+                return status::USAGE;
+            }
+        }
+    }
 }

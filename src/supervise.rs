@@ -156,13 +156,16 @@ impl<'config> Init<'config> {
         for _ in 0..MOST_REAPED_AT_ONCE {
             match wait::look() {
                 // Once reaped, the pid is that of some orphan.
-                Seen::Child(Child { pid, state: State::Ended(ended) })
+                Seen::Child(Child { pid, state: State::Ended(ended, core) })
                     if pid == command && !self.reach.command_reaped() =>
                 {
+                    if let Ended::Signaled(signal) = ended {
+                        self.reach.tell_of_fault(signal, core);
+                    }
                     return Some(Event::CommandEnded(ended));
                 }
-                Seen::Child(Child { pid, state: State::Ended(_) }) => self.reach.reap_orphan(pid),
-                Seen::Child(Child { pid, .. }) => wait::note_stop(pid),
+                Seen::Child(Child { pid, state: State::Ended(..) }) => self.reach.reap_orphan(pid),
+                Seen::Child(Child { pid, .. }) => self.reach.let_go(pid),
                 Seen::Failed => {
                     self.lookout = Lookout::After(BLINDNESS);
                     return None;

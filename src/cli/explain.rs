@@ -94,6 +94,8 @@ fn origin(flag: &Flag, setting: &Setting, sources: &Sources) -> String {
         flag.variable
     } else if (setting.is_said)(&sources.of_dumb_init) {
         flag.of_dumb_init.map(|(name, _)| name)
+    } else if (setting.is_said)(&sources.of_name.0) {
+        return format!("(as {})", sources.of_name.1);
     } else {
         None
     };
@@ -132,7 +134,7 @@ mod tests {
         let variable =
             |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value));
         let arguments = ["--explain"].iter().chain(arguments).map(OsString::from);
-        match parse(arguments, variable) {
+        match parse(b"x", arguments, variable) {
             Ok(Invocation::Explain(config, sources)) => text(&config, &sources, surroundings, false),
             other => panic!("{other:?}"),
         }

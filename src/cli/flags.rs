@@ -23,7 +23,7 @@ pub struct Flag {
     /// Where the help text lists it.
     pub group: Group,
     /// What it does, in lines of the help text.
-    pub help: &'static [&'static str],
+    pub help: Help,
     /// What it changes.
     pub effect: Effect,
     /// What `--explain` says about it.
@@ -80,211 +80,196 @@ pub enum Page {
     Version,
 }
 
+impl Flag {
+    const fn new(short: Option<char>, long: &'static str, group: Group, effect: Effect, help: Help) -> Self {
+        Self { short, long, variable: None, of_dumb_init: None, group, help, effect, setting: None }
+    }
+
+    const fn variable(mut self, name: &'static str) -> Self {
+        self.variable = Some(name);
+        self
+    }
+
+    const fn of_dumb_init(mut self, name: &'static str, value: &'static str) -> Self {
+        self.of_dumb_init = Some((name, value));
+        self
+    }
+
+    const fn setting(mut self, is_said: fn(&Draft) -> bool, value: fn(&Config) -> String) -> Self {
+        self.setting = Some(Setting { is_said, value });
+        self
+    }
+}
+
+type Help = &'static [&'static str];
+
 /// `--rewrite`.
-pub const REWRITE: Flag = Flag {
-    short: Some('r'),
-    long: "rewrite",
-    variable: Some("SESSION_INIT_REWRITE"),
-    of_dumb_init: None,
-    group: Group::Signals,
-    help: &[
+pub const REWRITE: Flag = Flag::new(
+    Some('r'),
+    "rewrite",
+    Group::Signals,
+    Effect::Value("RULE[,...]", |draft, value| {
+        draft.rules.extend(Rule::parse_list(value)?);
+        Ok(())
+    }),
+    &[
         "FROM:TO turns signal FROM into TO before it is sent on, and a TO of 0",
         "drops it; FROM@TARGET and FROM:TO@TARGET also say whom it reaches;",
         "may be repeated, and the last rule for a signal wins",
     ],
-    effect: Effect::Value("RULE[,...]", |draft, value| {
-        draft.rules.extend(Rule::parse_list(value)?);
-        Ok(())
-    }),
-    setting: None,
-};
+)
+.variable("SESSION_INIT_REWRITE");
 
 /// Every flag, in the order of the help text.
 pub const FLAGS: &[Flag] = &[
     REWRITE,
-    Flag {
-        short: Some('c'),
-        long: "single-child",
-        variable: Some("SESSION_INIT_SINGLE_CHILD"),
-        of_dumb_init: Some(("DUMB_INIT_SETSID", "0")),
-        group: Group::Signals,
-        help: &["make no new session, and send signals to COMMAND's process alone"],
-        effect: Effect::Switch(|draft| &mut draft.single_child),
-        setting: Some(Setting {
-            is_said: |draft| draft.single_child.is_some(),
-            value: |config| yes_or_no(config.single_child),
+    Flag::new(
+        Some('c'),
+        "single-child",
+        Group::Signals,
+        Effect::Switch(|draft| &mut draft.single_child),
+        &["make no new session, and send signals to COMMAND's process alone"],
+    )
+    .variable("SESSION_INIT_SINGLE_CHILD")
+    .of_dumb_init("DUMB_INIT_SETSID", "0")
+    .setting(|draft| draft.single_child.is_some(), |config| yes_or_no(config.single_child)),
+    Flag::new(
+        None,
+        "target",
+        Group::Signals,
+        Effect::Value("TARGET", |draft, value| {
+            draft.target = Some(Target::parse(value)?);
+            Ok(())
         }),
-    },
-    Flag {
-        short: None,
-        long: "target",
-        variable: Some("SESSION_INIT_TARGET"),
-        of_dumb_init: None,
-        group: Group::Signals,
-        help: &[
+        &[
             "whom a signal reaches where its rule does not say: COMMAND's process",
             "(child), its process group (group, the default), every descendant in",
             "its session (session), or all that comes from COMMAND (all)",
         ],
-        effect: Effect::Value("TARGET", |draft, value| {
-            draft.target = Some(Target::parse(value)?);
-            Ok(())
-        }),
-        setting: Some(Setting { is_said: |draft| draft.target.is_some(), value: |config| config.target.to_string() }),
-    },
-    Flag {
-        short: Some('g'),
-        long: "",
-        variable: None,
-        of_dumb_init: None,
-        group: Group::Signals,
-        help: &["the same as --target group"],
-        effect: Effect::Shorthand("--target group", |draft| draft.target = Some(Target::Group)),
-        setting: None,
-    },
-    Flag {
-        short: Some('t'),
-        long: "grace",
-        variable: Some("SESSION_INIT_GRACE"),
-        of_dumb_init: None,
-        group: Group::End,
-        help: &[
-            "once COMMAND has ended: ask all that is left to end too, wait for it",
-            "at most this long, and kill the rest (5, 1.5s, 500ms, 2m, infinity)",
-        ],
-        effect: Effect::Value("DURATION", |draft, value| {
+    )
+    .variable("SESSION_INIT_TARGET")
+    .setting(|draft| draft.target.is_some(), |config| config.target.to_string()),
+    Flag::new(
+        Some('g'),
+        "",
+        Group::Signals,
+        Effect::Shorthand("--target group", |draft| draft.target = Some(Target::Group)),
+        &["the same as --target group"],
+    ),
+    Flag::new(
+        Some('t'),
+        "grace",
+        Group::End,
+        Effect::Value("DURATION", |draft, value| {
             draft.grace = Some(Period::parse(value)?);
             Ok(())
         }),
-        setting: Some(Setting {
-            is_said: |draft| draft.grace.is_some(),
-            value: |config| none_or(Some(config.grace).filter(|grace| *grace != Period::Zero)),
-        }),
-    },
-    Flag {
-        short: Some('k'),
-        long: "kill-after",
-        variable: Some("SESSION_INIT_KILL_AFTER"),
-        of_dumb_init: None,
-        group: Group::End,
-        help: &["this long after the first TERM, INT or QUIT: kill everything"],
-        effect: Effect::Value("DURATION", |draft, value| {
+        &[
+            "once COMMAND has ended: ask all that is left to end too, wait for it",
+            "at most this long, and kill the rest (5, 1.5s, 500ms, 2m, infinity)",
+        ],
+    )
+    .variable("SESSION_INIT_GRACE")
+    .setting(
+        |draft| draft.grace.is_some(),
+        |config| none_or(Some(config.grace).filter(|grace| *grace != Period::Zero)),
+    ),
+    Flag::new(
+        Some('k'),
+        "kill-after",
+        Group::End,
+        Effect::Value("DURATION", |draft, value| {
             draft.kill_after = Some(Period::parse(value)?);
             Ok(())
         }),
-        setting: Some(Setting {
-            is_said: |draft| draft.kill_after.is_some(),
-            value: |config| none_or(config.kill_after.map(Period::Finite)),
-        }),
-    },
-    Flag {
-        short: None,
-        long: "linger",
-        variable: Some("SESSION_INIT_LINGER"),
-        of_dumb_init: None,
-        group: Group::End,
-        help: &["once COMMAND has ended: stay until all that it left has ended by", "itself"],
-        effect: Effect::Switch(|draft| &mut draft.linger),
-        setting: Some(Setting { is_said: |draft| draft.linger.is_some(), value: |config| yes_or_no(config.linger) }),
-    },
-    Flag {
-        short: Some('e'),
-        long: "remap-exit",
-        variable: Some("SESSION_INIT_REMAP_EXIT"),
-        of_dumb_init: None,
-        group: Group::End,
-        help: &["report exit status CODE as NEW, or as 0; may be repeated"],
-        effect: Effect::Value("CODE[:NEW][,...]", |draft, value| {
+        &["this long after the first TERM, INT or QUIT: kill everything"],
+    )
+    .variable("SESSION_INIT_KILL_AFTER")
+    .setting(|draft| draft.kill_after.is_some(), |config| none_or(config.kill_after.map(Period::Finite))),
+    Flag::new(
+        None,
+        "linger",
+        Group::End,
+        Effect::Switch(|draft| &mut draft.linger),
+        &["once COMMAND has ended: stay until all that it left has ended by", "itself"],
+    )
+    .variable("SESSION_INIT_LINGER")
+    .setting(|draft| draft.linger.is_some(), |config| yes_or_no(config.linger)),
+    Flag::new(
+        Some('e'),
+        "remap-exit",
+        Group::End,
+        Effect::Value("CODE[:NEW][,...]", |draft, value| {
             draft.remap_exit.extend(Remap::parse_list(value)?);
             Ok(())
         }),
-        setting: Some(Setting {
-            is_said: |draft| !draft.remap_exit.is_empty(),
-            value: |config| Remap::list(&config.remap_exit),
-        }),
-    },
-    Flag {
-        short: Some('p'),
-        long: "parent-death-signal",
-        variable: Some("SESSION_INIT_PARENT_DEATH_SIGNAL"),
-        of_dumb_init: None,
-        group: Group::Other,
-        help: &["the signal session-init gets when its own parent dies"],
-        effect: Effect::Value("SIGNAL", |draft, value| {
+        &["report exit status CODE as NEW, or as 0; may be repeated"],
+    )
+    .variable("SESSION_INIT_REMAP_EXIT")
+    .setting(|draft| !draft.remap_exit.is_empty(), |config| Remap::list(&config.remap_exit)),
+    Flag::new(
+        None,
+        "exit-by-signal",
+        Group::End,
+        Effect::Switch(|draft| &mut draft.exit_by_signal),
+        &["where a signal ended COMMAND, end by that signal too"],
+    )
+    .variable("SESSION_INIT_EXIT_BY_SIGNAL")
+    .setting(|draft| draft.exit_by_signal.is_some(), |config| yes_or_no(config.exit_by_signal)),
+    Flag::new(
+        Some('p'),
+        "parent-death-signal",
+        Group::Other,
+        Effect::Value("SIGNAL", |draft, value| {
             draft.parent_death_signal = Some(Signal::parse(value)?);
             Ok(())
         }),
-        setting: Some(Setting {
-            is_said: |draft| draft.parent_death_signal.is_some(),
-            value: |config| none_or(config.parent_death_signal),
-        }),
-    },
-    Flag {
-        short: Some('s'),
-        long: "subreaper",
-        variable: None,
-        of_dumb_init: None,
-        group: Group::Other,
-        help: &["accepted and ignored: session-init always is the reaper"],
-        effect: Effect::Switch(|draft| &mut draft.subreaper),
-        setting: None,
-    },
-    Flag {
-        short: Some('w'),
-        long: "warn-on-reap",
-        variable: Some("SESSION_INIT_WARN_ON_REAP"),
-        of_dumb_init: None,
-        group: Group::Other,
-        help: &["print a line for every orphan that is reaped"],
-        effect: Effect::Switch(|draft| &mut draft.warn_on_reap),
-        setting: Some(Setting {
-            is_said: |draft| draft.warn_on_reap.is_some(),
-            value: |config| yes_or_no(config.warn_on_reap),
-        }),
-    },
-    Flag {
-        short: Some('v'),
-        long: "verbose",
-        variable: Some("SESSION_INIT_VERBOSE"),
-        of_dumb_init: Some(("DUMB_INIT_DEBUG", "1")),
-        group: Group::Other,
-        help: &["print every decision to stderr (-vv: also those about URG)"],
-        effect: Effect::Level(|draft| &mut draft.verbosity),
-        setting: Some(Setting {
-            is_said: |draft| draft.verbosity.is_some(),
-            value: |config| config.verbosity.to_string(),
-        }),
-    },
-    Flag {
-        short: None,
-        long: "explain",
-        variable: None,
-        of_dumb_init: None,
-        group: Group::Other,
-        help: &["print what becomes of each signal and every setting, and run nothing"],
-        effect: Effect::Switch(|draft| &mut draft.explain),
-        setting: None,
-    },
-    Flag {
-        short: Some('h'),
-        long: "help",
-        variable: None,
-        of_dumb_init: None,
-        group: Group::Other,
-        help: &["print this text"],
-        effect: Effect::Print(Page::Help),
-        setting: None,
-    },
-    Flag {
-        short: Some('V'),
-        long: "version",
-        variable: None,
-        of_dumb_init: None,
-        group: Group::Other,
-        help: &["print the version"],
-        effect: Effect::Print(Page::Version),
-        setting: None,
-    },
+        &["the signal session-init gets when its own parent dies"],
+    )
+    .variable("SESSION_INIT_PARENT_DEATH_SIGNAL")
+    .setting(|draft| draft.parent_death_signal.is_some(), |config| none_or(config.parent_death_signal)),
+    Flag::new(
+        Some('P'),
+        "pause",
+        Group::Other,
+        Effect::Switch(|draft| &mut draft.pause),
+        &["run no COMMAND: reap, and end at TERM or INT, as podman's pods want it"],
+    ),
+    Flag::new(
+        Some('s'),
+        "subreaper",
+        Group::Other,
+        Effect::Switch(|draft| &mut draft.subreaper),
+        &["accepted and ignored: session-init always is the reaper"],
+    ),
+    Flag::new(
+        Some('w'),
+        "warn-on-reap",
+        Group::Other,
+        Effect::Switch(|draft| &mut draft.warn_on_reap),
+        &["print a line for every orphan that is reaped"],
+    )
+    .variable("SESSION_INIT_WARN_ON_REAP")
+    .setting(|draft| draft.warn_on_reap.is_some(), |config| yes_or_no(config.warn_on_reap)),
+    Flag::new(
+        Some('v'),
+        "verbose",
+        Group::Other,
+        Effect::Level(|draft| &mut draft.verbosity),
+        &["print every decision to stderr (-vv: also those about URG)"],
+    )
+    .variable("SESSION_INIT_VERBOSE")
+    .of_dumb_init("DUMB_INIT_DEBUG", "1")
+    .setting(|draft| draft.verbosity.is_some(), |config| config.verbosity.to_string()),
+    Flag::new(
+        None,
+        "explain",
+        Group::Other,
+        Effect::Switch(|draft| &mut draft.explain),
+        &["print what becomes of each signal and every setting, and run nothing"],
+    ),
+    Flag::new(Some('h'), "help", Group::Other, Effect::Print(Page::Help), &["print this text"]),
+    Flag::new(Some('V'), "version", Group::Other, Effect::Print(Page::Version), &["print the version"]),
 ];
 
 const NONE: &str = "none";

@@ -11,28 +11,31 @@ use super::settings::{Config, Draft, Sources};
 use crate::error::{UsageError, ValueError};
 use crate::nearest::nearest;
 use crate::period::Period;
-use crate::rule::{Rule, Target};
+use crate::rule::Target;
 
 /// What to do.
 #[derive(Debug)]
 pub enum Invocation {
     /// Run COMMAND.
     Run(Box<Config>),
+    /// Run nothing, and reap.
+    Pause,
     /// Print a page.
     Print(Page),
     /// Print the settings.
     Explain(Box<Config>, Box<Sources>),
 }
 
-/// Reads the arguments (without the program's own name) and the environment.
+/// Reads the arguments, without the program's own name, and the environment; `name` is that name, without its folder.
 ///
-/// The command line wins over `SESSION_INIT_*`, which wins over the two variables of dumb-init. Rules of both are
-/// joined, those of the command line last.
+/// The command line wins over `SESSION_INIT_*`, which wins over the two variables of dumb-init, and they over the name. What
+/// contradicts a stronger source is taken for unsaid. Rules of both are joined, those of the command line last.
 ///
 /// # Errors
 ///
 /// [`UsageError`] for the first thing that is wrong. The environment is not looked at when a page is to be printed.
 pub fn parse(
+    name: &[u8],
     arguments: impl IntoIterator<Item = OsString>,
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Invocation, UsageError> {
@@ -41,26 +44,29 @@ pub fn parse(
         CommandLine::Print(page) => return Ok(Invocation::Print(page)),
         CommandLine::Command(command) => command,
     };
-    let inherited = environment(&variable)?;
+    if given.pause == Some(true) {
+        return if command.is_empty() { Ok(Invocation::Pause) } else { Err(UsageError::PauseAndCommand) };
+    }
+    let mut inherited = environment(&variable)?;
     let explain = given.explain == Some(true);
     if command.is_empty() && !explain {
         return Err(UsageError::NoCommand);
     }
-    let of_dumb_init = environment_of_dumb_init(&variable);
+    let mut of_dumb_init = environment_of_dumb_init(&variable);
+    let of_name = of_name(name);
+    check(&given, |flag| format!("--{}", flag.long))?;
+    inherited.yield_to(&given);
+    check(&inherited, |flag| flag.variable.unwrap_or_default().to_owned())?;
+    of_dumb_init.yield_to(&given);
+    of_dumb_init.yield_to(&inherited);
+
     let single_child = given.single_child.or(inherited.single_child).or(of_dumb_init.single_child).unwrap_or(false);
-    let verbosity = given.verbosity.or(inherited.verbosity).or(of_dumb_init.verbosity).unwrap_or(0);
     let on = |given: Option<bool>, inherited: Option<bool>| given.or(inherited).unwrap_or(false);
-    let rules = [inherited.rules.as_slice(), &given.rules].concat();
-    let target = given.target.or(inherited.target);
-    let mut targets = target.into_iter().chain(rules.iter().filter_map(Rule::target));
-    if let Some(target) = targets.find(|target| single_child && target.needs_session()) {
-        return Err(target_needs_session(target, &given, &inherited));
-    }
-    let target = target.unwrap_or(if single_child { Target::Child } else { Target::Group });
-    let config = Config {
+    let target = given.target.or(inherited.target).or(of_name.0.target);
+    let config = Box::new(Config {
         command,
-        target,
-        rules,
+        target: target.unwrap_or(if single_child { Target::Child } else { Target::Group }),
+        rules: [inherited.rules.as_slice(), &given.rules].concat(),
         single_child,
         grace: given.grace.or(inherited.grace).unwrap_or(Period::Zero),
         kill_after: match given.kill_after.or(inherited.kill_after) {
@@ -69,38 +75,40 @@ pub fn parse(
         },
         linger: on(given.linger, inherited.linger),
         remap_exit: [inherited.remap_exit.as_slice(), &given.remap_exit].concat(),
+        exit_by_signal: on(given.exit_by_signal, inherited.exit_by_signal),
         parent_death_signal: given.parent_death_signal.or(inherited.parent_death_signal),
         warn_on_reap: on(given.warn_on_reap, inherited.warn_on_reap),
-        verbosity,
-    };
-    if config.linger && config.grace != Period::Zero {
-        let grace = if given.grace.is_some() { "--grace" } else { "SESSION_INIT_GRACE" };
-        let linger = if given.linger.is_some() { "--linger" } else { "SESSION_INIT_LINGER" };
-        return Err(UsageError::GraceAndLinger(grace, linger));
-    }
-    let config = Box::new(config);
+        verbosity: given.verbosity.or(inherited.verbosity).or(of_dumb_init.verbosity).unwrap_or(0),
+    });
     if explain {
-        return Ok(Invocation::Explain(config, Box::new(Sources { given, inherited, of_dumb_init })));
+        return Ok(Invocation::Explain(config, Box::new(Sources { given, inherited, of_dumb_init, of_name })));
     }
     Ok(Invocation::Run(config))
 }
 
-/// Names what says so, for whoever has to find it. The target is the first that needs a session, of all or of a rule.
-#[cold]
-#[inline(never)]
-fn target_needs_session(target: Target, given: &Draft, inherited: &Draft) -> UsageError {
-    let one = if given.target == Some(target) {
-        "--target"
-    } else if given.target.is_none() && inherited.target == Some(target) {
-        "SESSION_INIT_TARGET"
-    } else if inherited.rules.iter().any(|rule| rule.target() == Some(target)) {
-        "SESSION_INIT_REWRITE"
-    } else {
-        "--rewrite"
-    };
-    let of_environment =
-        if inherited.single_child.is_some() { "SESSION_INIT_SINGLE_CHILD" } else { "DUMB_INIT_SETSID" };
-    UsageError::TargetNeedsSession(one, if given.single_child.is_some() { "--single-child" } else { of_environment })
+/// What contradicts within one source, which has these names for flags.
+fn check(draft: &Draft, name: fn(&Flag) -> String) -> Result<(), UsageError> {
+    let named = |long| FLAGS.iter().find(|flag| flag.long == long).map(name).unwrap_or_default();
+    if draft.has_grace() && draft.linger == Some(true) {
+        return Err(UsageError::GraceAndLinger(named("grace"), named("linger")));
+    }
+    match draft.needs_session() {
+        Some((_, is_rule)) if draft.single_child == Some(true) => {
+            let said = named(if is_rule { "rewrite" } else { "target" });
+            Err(UsageError::TargetNeedsSession(said, named("single-child")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is expected of session-init under the name of an init that signals COMMAND's process alone by default.
+fn of_name(name: &[u8]) -> (Draft, &'static str) {
+    const NAMES: [&str; 4] = ["tini", "docker-init", "catatonit", "podman-init"];
+    let name = name.strip_suffix(b"-static").unwrap_or(name);
+    match NAMES.into_iter().find(|known| known.as_bytes() == name) {
+        Some(known) => (Draft { target: Some(Target::Child), ..Draft::default() }, known),
+        None => (Draft::default(), ""),
+    }
 }
 
 enum CommandLine {

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use crate::exit::Remap;
 use crate::period::Period;
-use crate::route::Place;
-use crate::route::Table;
+use crate::route::{Place, Table};
 use crate::rule::{Rule, Target};
 use crate::signal::Signal;
 
@@ -29,8 +28,12 @@ pub struct Draft {
     pub linger: Option<bool>,
     /// Each `--remap-exit`, in their order.
     pub remap_exit: Vec<Remap>,
+    /// `--exit-by-signal`.
+    pub exit_by_signal: Option<bool>,
     /// `--parent-death-signal`.
     pub parent_death_signal: Option<Signal>,
+    /// `--pause`.
+    pub pause: Option<bool>,
     /// `--subreaper`, which says what is so in any case.
     pub subreaper: Option<bool>,
     /// `--warn-on-reap`.
@@ -41,7 +44,42 @@ pub struct Draft {
     pub explain: Option<bool>,
 }
 
-/// Where the settings come from.
+impl Draft {
+    /// The first target that asks for a session, and so a group, of COMMAND's own, and whether a rule says so.
+    #[must_use]
+    pub fn needs_session(&self) -> Option<(Target, bool)> {
+        let said = self.target.into_iter().map(|target| (target, false));
+        let ruled = self.rules.iter().filter_map(Rule::target).map(|target| (target, true));
+        said.chain(ruled).find(|(target, _)| target.needs_session())
+    }
+
+    /// Whether it asks for a grace.
+    #[must_use]
+    pub fn has_grace(&self) -> bool {
+        self.grace.is_some_and(|grace| grace != Period::Zero)
+    }
+
+    /// Takes out what contradicts a source that is stronger.
+    pub fn yield_to(&mut self, stronger: &Self) {
+        if stronger.has_grace() {
+            self.linger = None;
+        }
+        if stronger.linger == Some(true) {
+            self.grace = None;
+        }
+        if stronger.needs_session().is_some() {
+            self.single_child = None;
+        }
+        if stronger.single_child == Some(true) {
+            self.target = self.target.filter(|target| !target.needs_session());
+            for rule in &mut self.rules {
+                rule.drop_target(Target::needs_session);
+            }
+        }
+    }
+}
+
+/// Where the settings come from, the strongest source first.
 #[derive(Debug)]
 pub struct Sources {
     /// What the command line says.
@@ -50,10 +88,13 @@ pub struct Sources {
     pub inherited: Draft,
     /// What dumb-init's variables say.
     pub of_dumb_init: Draft,
+    /// What the name says under which session-init was started, and that name.
+    pub of_name: (Draft, &'static str),
 }
 
 /// Settings to run with.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag, which is given or not")]
 pub struct Config {
     /// COMMAND and its arguments; there is at least COMMAND itself where it is to be run.
     pub command: Vec<OsString>,
@@ -71,6 +112,8 @@ pub struct Config {
     pub linger: bool,
     /// What is reported for which exit status.
     pub remap_exit: Vec<Remap>,
+    /// Where a signal ended COMMAND, end by it too.
+    pub exit_by_signal: bool,
     /// The signal that session-init gets when its parent dies.
     pub parent_death_signal: Option<Signal>,
     /// Print a line for every orphan reaped.

@@ -115,14 +115,14 @@ impl KillOrder {
         const MOST: usize = 10_000;
         for _ in 0..MOST {
             match wait::look() {
-                Seen::Child(Child { pid, state: State::Ended(ended) }) => {
+                Seen::Child(Child { pid, state: State::Ended(ended, _) }) => {
                     if self.command == Some(pid) {
                         self.command = None;
                         *command = Some(ended);
                     }
                     let _ = wait::reap(pid);
                 }
-                Seen::Child(Child { pid, .. }) => wait::note_stop(pid),
+                Seen::Child(Child { pid, .. }) => drop(wait::let_go(pid)),
                 Seen::Nothing | Seen::Failed => return false,
                 // Who came in from outside is nobody's child here.
                 Seen::NoChildren => return !(process::is_pid_1() && kill::somebody_is_left()),

@@ -19,8 +19,9 @@ use crate::signal::Signal;
 use crate::stat::Stat;
 use crate::sys::descendants;
 use crate::sys::procfs::{self, Moment};
-use crate::sys::wait::{Child, Seen, State};
-use crate::sys::{Errno, Pid, describe, kill as signal_to, process, wait};
+use crate::sys::signals::SignalSet;
+use crate::sys::wait::{Child, Core, Seen, State};
+use crate::sys::{Errno, Pid, cgroup, describe, kill as signal_to, process, wait};
 
 /// COMMAND and everything that comes from it.
 pub(crate) struct Reach<'log> {
@@ -38,6 +39,8 @@ pub(crate) struct Reach<'log> {
     farewell: Signal,
     /// The targets that have got that signal, and when they got it last.
     told: Vec<(Scope, Moment)>,
+    /// What was sent to anybody while COMMAND ran.
+    sent: SignalSet,
     /// The targets of which it was said already that they may not be signalled.
     denied: Vec<Target>,
 }
@@ -70,6 +73,7 @@ impl<'log> Reach<'log> {
             last_orphan: None,
             farewell,
             told: Vec::new(),
+            sent: SignalSet::of(&[]),
             denied: Vec::new(),
         }
     }
@@ -105,12 +109,19 @@ impl<'log> Reach<'log> {
     /// Reaps an orphan, if it has ended.
     pub(crate) fn reap_orphan(&mut self, orphan: Pid) {
         let name = if self.names_orphans && procfs::is_usable() { procfs::stat(orphan.as_raw()).ok() } else { None };
-        if let Some(Child { pid, state: State::Ended(ended) }) = wait::reap(orphan) {
+        if let Some(Child { pid, state: State::Ended(ended, _) }) = wait::reap(orphan) {
             self.last_orphan = Some(ended);
             if self.names_orphans {
                 let name = name.map(|stat| format!(" ({})", stat.name)).unwrap_or_default();
                 self.log.say(format_args!("reaped orphan {pid}{name}, which {ended}"));
             }
+        }
+    }
+
+    /// Lets a child go on that has stopped for session-init as its tracer.
+    pub(crate) fn let_go(&self, child: Pid) {
+        if let Some(signal) = wait::let_go(child) {
+            self.log.explain(format_args!("{child} had stopped at {signal} for its tracer, and was let go on"));
         }
     }
 
@@ -120,13 +131,32 @@ impl<'log> Reach<'log> {
         const MOST: usize = 10_000;
         for _ in 0..MOST {
             match wait::look() {
-                Seen::Child(Child { pid, state: State::Ended(_) }) => self.reap_orphan(pid),
-                Seen::Child(Child { pid, .. }) => wait::note_stop(pid),
+                Seen::Child(Child { pid, state: State::Ended(..) }) => self.reap_orphan(pid),
+                Seen::Child(Child { pid, .. }) => self.let_go(pid),
                 Seen::NoChildren => return true,
                 Seen::Nothing | Seen::Failed => return false,
             }
         }
         false
+    }
+
+    /// Says that COMMAND, which has not been reaped, was ended by a signal that is a fault, and that nobody here has sent.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn tell_of_fault(&self, signal: Signal, core: Core) {
+        if !signal.is_fault() || self.sent.holds(signal) {
+            return;
+        }
+        let name = procfs::stat(self.command.as_raw()).map_or_else(|_| "COMMAND".to_owned(), |stat| stat.name);
+        let core = if core == Core::Dumped { ", and has left a core" } else { "" };
+        let command = self.command;
+        match cgroup::out_of_memory_kills().filter(|_| signal == Signal::KILL) {
+            None => self.log.say(format_args!("{name} (pid {command}) was ended by {signal}{core}")),
+            Some(count) => self.log.say(format_args!(
+                "{name} (pid {command}) was ended by {signal}; for want of memory the kernel has killed {} of its cgroup",
+                Count(count)
+            )),
+        }
     }
 
     /// The signal that stopped COMMAND, if it is stopped at this moment.
@@ -137,6 +167,7 @@ impl<'log> Reach<'log> {
     /// Sends the signal to the target, or to those of it that are not in session-init's own process group. What may not be
     /// signalled is reported, once for each target.
     pub(crate) fn send(&mut self, signal: Signal, target: Target, only_outside: bool) -> Sent {
+        self.sent = self.sent.with(signal);
         let except = only_outside.then(process::own_group);
         let scope = Scope { except, ..self.scope(target) };
         if signal == self.farewell && target != Target::Child {

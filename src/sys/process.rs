@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use nix::sys::prctl::set_child_subreaper;
+use nix::sys::prctl::{set_child_subreaper, set_dumpable};
 use nix::unistd::{Pid, chdir, getpgid, getpgrp, getpid, getppid, getsid};
 
 use super::{Errno, check, kill};
@@ -43,6 +43,12 @@ pub(crate) fn session_of(pid: Pid) -> Option<Pid> {
 /// `EINVAL` on kernels and in sandboxes that do not know it (prctl(2), `PR_SET_CHILD_SUBREAPER`).
 pub(crate) fn become_subreaper() -> Result<(), Errno> {
     set_child_subreaper(true)
+}
+
+/// Leaves no core file behind, whatever signal ends this process: COMMAND has left its own.
+pub(crate) fn leave_no_core() {
+    // A limit of no bytes would not keep the kernel from starting a program that takes the core (core(5)).
+    let _ = set_dumpable(false);
 }
 
 /// Changes to `/`, so that no folder is kept in use.

@@ -26,6 +26,14 @@ impl SignalSet {
         Self(!(u64::MAX << signal.index()))
     }
 
+    pub(crate) fn with(self, signal: Signal) -> Self {
+        Self(self.0 | Self::of(&[signal]).0)
+    }
+
+    pub(crate) fn holds(self, signal: Signal) -> bool {
+        self.with(signal) == self
+    }
+
     fn without(self, signal: Signal) -> Self {
         Self(self.0 & !Self::of(&[signal]).0)
     }

@@ -22,11 +22,18 @@ pub(crate) struct Child {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     /// It is a zombie.
-    Ended(Ended),
+    Ended(Ended, Core),
     /// This signal has stopped it.
     Stopped(Signal),
     /// It lives; a debugger's stop may hold it.
     Alive,
+}
+
+/// Whether a process that a signal ended has left a core file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Core {
+    Dumped,
+    None,
 }
 
 /// What there is to see among all children.
@@ -57,10 +64,23 @@ pub(crate) fn look() -> Seen {
     }
 }
 
-/// Takes note of a traced child's stop, which [`look`] would else see again and again. A child that has ended in the
-/// meantime is left to be seen.
-pub(crate) fn note_stop(pid: Pid) {
-    let _ = wait_for(pid, libc::WSTOPPED | libc::WNOHANG | libc::__WALL);
+/// Lets a child go on that has made this process its tracer and stopped for it, with the signal that it has stopped at, and
+/// be traced no more. Answers with that signal.
+///
+/// Nobody else could (ptrace(2)), and [`look`] would see it again and again. A child that has ended in the meantime is left to
+/// be seen.
+pub(crate) fn let_go(pid: Pid) -> Option<Signal> {
+    let Ok(Some(Child { state: State::Stopped(signal), .. })) =
+        wait_for(pid, libc::WSTOPPED | libc::WNOHANG | libc::__WALL)
+    else {
+        return None;
+    };
+    // What exec sends to a process that is traced is for its tracer alone.
+    let passed_on = if signal == Signal::TRAP { 0 } else { libc::c_long::from(signal.number()) };
+    let (request, nowhere) = (libc::PTRACE_DETACH, std::ptr::null_mut::<()>());
+    // SAFETY: the request takes a pid and a number of a signal, and no memory.
+    let _ = unsafe { libc::ptrace(request, pid.as_raw(), nowhere, passed_on) };
+    Some(signal)
 }
 
 /// Reaps this child if it has ended.
@@ -117,9 +137,10 @@ fn waitid(id_type: libc::idtype_t, id: libc::id_t, options: libc::c_int) -> Resu
     }
     let signal = || u8::try_from(status).ok().and_then(Signal::new);
     let state = match info.si_code {
-        libc::CLD_EXITED => State::Ended(Ended::Exited(u8::try_from(status & 0xff).unwrap_or(u8::MAX))),
-        libc::CLD_KILLED | libc::CLD_DUMPED => State::Ended(Ended::Signaled(signal().unwrap_or(Signal::KILL))),
-        libc::CLD_STOPPED => signal().map_or(State::Alive, State::Stopped),
+        libc::CLD_EXITED => State::Ended(Ended::Exited(u8::try_from(status & 0xff).unwrap_or(u8::MAX)), Core::None),
+        libc::CLD_KILLED => State::Ended(Ended::Signaled(signal().unwrap_or(Signal::KILL)), Core::None),
+        libc::CLD_DUMPED => State::Ended(Ended::Signaled(signal().unwrap_or(Signal::KILL)), Core::Dumped),
+        libc::CLD_STOPPED | libc::CLD_TRAPPED => signal().map_or(State::Alive, State::Stopped),
         _ => State::Alive,
     };
     Ok(Some(Child { pid: Pid::from_raw(pid), state }))
@@ -171,12 +192,12 @@ mod tests {
         wait_until(|| stopped_by(pid).is_none());
         kill::process(pid, Signal::KILL).unwrap();
         wait_until(|| seen(pid).is_some());
-        let ended = Some(Child { pid, state: State::Ended(Ended::Signaled(Signal::KILL)) });
+        let ended = Some(Child { pid, state: State::Ended(Ended::Signaled(Signal::KILL), Core::None) });
         assert_eq!((seen(pid), reap(pid), reap(pid)), (ended, ended, None));
     }
 
     #[test]
-    fn a_stop_of_a_child_that_wants_to_be_traced_is_seen_until_it_is_noted() {
+    fn a_child_that_wants_to_be_traced_is_let_go_on() {
         let mut command = cat();
         let ask_to_be_traced = || {
             // SAFETY: the call sets a flag of the child alone.
@@ -188,15 +209,13 @@ mod tests {
         let (_child, pid) = start(&mut command);
         // Its exec stops it.
         wait_until(|| seen(pid).is_some());
-        assert_eq!(seen(pid), Some(Child { pid, state: State::Alive }));
-        note_stop(pid);
-        assert_eq!(seen(pid), None);
-        // There is nothing to note now, and nothing to wait for.
-        note_stop(pid);
-        kill::process(pid, Signal::KILL).unwrap();
+        assert_eq!(seen(pid), Some(Child { pid, state: State::Stopped(Signal::TRAP) }));
+        assert_eq!((let_go(pid), let_go(pid), seen(pid)), (Some(Signal::TRAP), None, None));
+        // It is traced no more, and gets what it is sent.
+        kill::process(pid, Signal::TERM).unwrap();
         wait_until(|| seen(pid).is_some());
-        note_stop(pid);
-        reap_when_ended(pid);
-        assert_eq!(reap(pid), None);
+        assert_eq!(let_go(pid), None);
+        let ended = Some(Child { pid, state: State::Ended(Ended::Signaled(Signal::TERM), Core::None) });
+        assert_eq!((reap(pid), reap(pid)), (ended, None));
     }
 }

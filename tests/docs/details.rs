@@ -28,17 +28,19 @@ const DETAILS: &[(&str, &[&str])] = &[
     (
         "--grace",
         &[
-            "What is left gets TERM, or what the table turns TERM into, and then CONT. session-init goes on reaping and sending signals on, now to everything left, and ends the moment nothing is. After DURATION it kills the rest and names it on stderr. The default is 0: the rest of the process group gets the signal, and nobody waits for it.",
+            "What is left gets TERM, or what the table turns TERM into, unless it has got that from session-init before; who ignores it gets TERM, and who is stopped CONT. session-init goes on reaping and sending signals on, now to everything left, and ends the moment nothing is. After DURATION it kills the rest and names it on stderr. The default is 0: the rest of the process group gets the signal, and nobody waits for it.",
         ],
     ),
     (
         "--kill-after",
-        &["It bounds the whole of a stop: everything gets KILL, COMMAND included. The default, and 0, is never."],
+        &[
+            "It bounds the whole of a stop: everything gets KILL, COMMAND included. Where COMMAND ends before, the rest has what is left of DURATION, as with --grace. The default, and 0, is never.",
+        ],
     ),
     (
         "--linger",
         &[
-            "For programs that put themselves into the background. Nothing is asked to end; signals go to everything left. With --target all one that comes before COMMAND has ended finds the daemon too. It cannot be combined with --grace.",
+            "For programs that put themselves into the background. Nothing is asked to end; signals go to everything left. With --target all one that comes before COMMAND has ended finds the daemon too. Where COMMAND ended with 0 the status is that of the process that ended last, so that a daemon's crash is seen. It cannot be combined with --grace.",
         ],
     ),
     (
@@ -46,9 +48,16 @@ const DETAILS: &[(&str, &[&str])] = &[
         &["143:0, or just 143, reports a COMMAND that ended by TERM as a success. The last rule for a status wins."],
     ),
     (
+        "--exit-by-signal",
+        &[
+            "For callers that look at how a program ended and not at its status. --remap-exit comes first; PID 1 cannot, and no second core is left. Without it this holds for INT alone, so that a script stops at Ctrl-C.",
+        ],
+    ),
+    (
         "--parent-death-signal",
         &["The signal is handled like any other. If the parent has died already, it is sent at once."],
     ),
+    ("--pause", &["It is catatonit's option for the first process of a pod, which keeps the pod's namespaces."]),
     ("--subreaper", &["It is tini's option for what is always so here."]),
     ("--warn-on-reap", &["The line gives the orphan's pid, its name and how it ended."]),
     ("--verbose", &["See MESSAGES."]),

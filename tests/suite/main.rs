@@ -29,6 +29,7 @@ mod compatibility;
 mod crossings;
 mod exec_failures;
 mod forwarding;
+mod images;
 mod matrix;
 mod pid_1;
 mod readme;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         crossings::TESTS,
         exec_failures::TESTS,
         forwarding::TESTS,
+        images::TESTS,
         pid_1::TESTS,
         readme::TESTS,
         reaping::TESTS,

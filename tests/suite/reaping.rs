@@ -12,7 +12,6 @@ pub(crate) const TESTS: &[Test] = tests![
     an_orphan_that_is_stopped_by_its_tracer_is_not_taken_for_dead,
     a_stopped_orphan_is_not_taken_for_dead,
     a_stopped_command_is_not_taken_for_dead,
-    a_command_that_a_debugger_holds_is_not_taken_for_dead,
     the_status_is_that_of_the_command_whatever_orphans_end_with,
     an_orphan_of_a_grandchild_is_reaped_while_the_command_ignores_its_own_children,
     warn_on_reap_names_each_orphan,
@@ -71,15 +70,6 @@ fn a_stopped_command_is_not_taken_for_dead() {
     let run = run.send(USR1).wait_until("sleeps", |run| process::state(run.pid()) == Some('S'));
     let run = run.still_runs().send(CONT).wait_for_all(&["got USR1", "got CONT"]);
     run.send(TERM).expect_exit(0);
-}
-
-fn a_command_that_a_debugger_holds_is_not_taken_for_dead() {
-    let run = Init::new().role(["traced-by-its-parent"]);
-    let run = run.wait_for("ready");
-    let command = run.command();
-    let run = run.wait_until("has a COMMAND in a debugger's stop", |_| process::state(command) == Some('t'));
-    let run = run.still_runs().wait_until("sleeps", |run| process::state(run.pid()) == Some('S'));
-    run.send_to(command, KILL).expect_exit(137);
 }
 
 fn the_status_is_that_of_the_command_whatever_orphans_end_with() {

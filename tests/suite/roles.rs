@@ -47,6 +47,13 @@ fn act(words: &[&str]) {
         ["deaf-tree", count] => tree(number(count), SignalSet::ALL),
         ["runaway"] => runaway(),
         ["deaf"] => deaf(),
+        ["zombies", count] => zombies(number(count)),
+        ["multiplying"] => multiplying(),
+        ["listen-traced"] => {
+            let _ = sys::trace_me();
+            let _ = sys::kill(sys::pid(), Signal::named("WINCH"));
+            listen(&[]);
+        }
         ["flood", signal] => flood(Signal::named(signal)),
         ["cast", journal, saving] => matrix::command(journal, saving),
         ["bystander", journal] => matrix::bystander(journal),
@@ -263,6 +270,38 @@ fn runaway() {
         }
     }
     sys::exit_now(0);
+}
+
+/// Ends with so many children that have ended before it, and that it has not reaped.
+fn zombies(count: i32) {
+    for _ in 0..count {
+        if let Ok(Fork::Child) = sys::fork() {
+            sys::exit_now(0);
+        }
+    }
+    let have_ended = || process::children(sys::pid()).iter().filter(|child| child.state == 'Z').count();
+    while have_ended() < usize::try_from(count).unwrap_or(0) {
+        std::thread::yield_now();
+    }
+}
+
+/// Ends with 3, and leaves one that forks two at each TERM, which do the same. Should nobody end them, they do so themselves.
+fn multiplying() {
+    let end = Instant::now() + Duration::from_secs(20);
+    let _ = sys::set_blocked(SignalSet::ALL);
+    if let Ok(Fork::Parent(_)) = sys::fork() {
+        sys::exit_now(3);
+    }
+    while Instant::now() < end {
+        if sys::take_signal(SignalSet::ALL, Some(Duration::from_secs(1))) == Some(TERM) {
+            say(format_args!("got TERM"));
+            for _ in 0..2 {
+                if let Ok(Fork::Child) = sys::fork() {
+                    break;
+                }
+            }
+        }
+    }
 }
 
 /// Sends a signal to its parent's thread, again and again, and takes no notice of any.

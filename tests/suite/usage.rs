@@ -178,10 +178,8 @@ fn what_contradicts_gets_one_clear_line_with_the_reason() {
     ] {
         refuses(Init::new(), arguments, &["contradicts --single-child", "shares its group and session"]);
     }
-    let dumb = Init::new().variable("DUMB_INIT_SETSID", "0");
-    refuses(dumb, ["-g"], &["--target contradicts DUMB_INIT_SETSID"]);
-    let inherits = Init::new().variable("SESSION_INIT_TARGET", "group");
-    refuses(inherits, ["-c"], &["SESSION_INIT_TARGET contradicts --single-child"]);
+    let inherits = Init::new().variable("SESSION_INIT_TARGET", "group").variable("SESSION_INIT_SINGLE_CHILD", "1");
+    refuses(inherits, ["-v"], &["SESSION_INIT_TARGET contradicts SESSION_INIT_SINGLE_CHILD"]);
     refuses(Init::new(), ["--linger", "--grace=5"], &["--grace contradicts --linger"]);
     accepts(["-c", "--target", "child", "-rHUP@child,INT@all"]);
 }

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 fn with(variables: &[(&str, &str)], arguments: &[&str]) -> Result<Invocation, String> {
     let variable =
         |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value));
-    parse(arguments.iter().map(OsString::from), variable).map_err(|error| error.to_string())
+    parse(b"session-init", arguments.iter().map(OsString::from), variable).map_err(|error| error.to_string())
 }
 
 fn config(variables: &[(&str, &str)], arguments: &[&str]) -> Config {
@@ -149,22 +149,78 @@ fn what_contradicts_is_refused_with_the_reason() {
 #[test]
 fn what_contradicts_is_named_by_its_option_or_its_variable() {
     let (target, rewrite) = (("SESSION_INIT_TARGET", "group"), ("SESSION_INIT_REWRITE", "HUP@session"));
-    let (ours, of_dumb_init) = (("SESSION_INIT_SINGLE_CHILD", "1"), ("DUMB_INIT_SETSID", "0"));
+    let (ours, linger) = (("SESSION_INIT_SINGLE_CHILD", "1"), ("SESSION_INIT_LINGER", "1"));
     for (variables, arguments, text) in [
-        (&[target][..], &["-c"][..], "SESSION_INIT_TARGET contradicts --single-child:"),
-        (&[rewrite], &["-c"], "SESSION_INIT_REWRITE contradicts --single-child:"),
-        (&[rewrite, target], &["-c", "--target", "all"], "SESSION_INIT_REWRITE contradicts"),
-        (&[rewrite], &["-cg"], "--target contradicts --single-child:"),
+        (&[target, ours][..], &[][..], "SESSION_INIT_TARGET contradicts SESSION_INIT_SINGLE_CHILD:"),
+        (&[rewrite, ours], &[], "SESSION_INIT_REWRITE contradicts SESSION_INIT_SINGLE_CHILD:"),
+        (&[], &["-cg"], "--target contradicts --single-child:"),
         (&[], &["-crHUP@group"], "--rewrite contradicts --single-child:"),
-        (&[ours], &["-g"], "--target contradicts SESSION_INIT_SINGLE_CHILD:"),
-        (&[of_dumb_init, target], &[], "SESSION_INIT_TARGET contradicts DUMB_INIT_SETSID:"),
-        (&[ours, of_dumb_init], &["-g"], "--target contradicts SESSION_INIT_SINGLE_CHILD:"),
-        (&[("SESSION_INIT_GRACE", "5")], &["--linger"], "SESSION_INIT_GRACE contradicts --linger:"),
-        (&[("SESSION_INIT_LINGER", "1")], &["-t5"], "--grace contradicts SESSION_INIT_LINGER:"),
+        (&[("SESSION_INIT_GRACE", "5"), linger], &[], "SESSION_INIT_GRACE contradicts SESSION_INIT_LINGER:"),
+        (&[linger], &["--linger", "-t5"], "--grace contradicts --linger:"),
     ] {
         let message = with(variables, &[arguments, &["x"]].concat()).map(|_| ()).unwrap_err();
         assert!(message.starts_with(text), "{message}");
     }
+}
+
+#[test]
+fn the_stronger_source_silences_the_weaker() {
+    let (linger, grace) = (("SESSION_INIT_LINGER", "1"), ("SESSION_INIT_GRACE", "5"));
+    let five = Period::Finite(Duration::from_secs(5));
+    let ends = |variables: &[_], arguments: &[&str]| {
+        let config = config(variables, &[arguments, &["x"]].concat());
+        (config.grace, config.linger)
+    };
+    assert_eq!(ends(&[linger], &["-t5"]), (five, false));
+    assert_eq!(ends(&[grace], &["--linger"]), (Period::Zero, true));
+    assert_eq!(ends(&[linger], &["-t0"]), (Period::Zero, true));
+
+    let (ours, of_dumb_init) = (("SESSION_INIT_SINGLE_CHILD", "1"), ("DUMB_INIT_SETSID", "0"));
+    let (target, rewrite) = (("SESSION_INIT_TARGET", "group"), ("SESSION_INIT_REWRITE", "TERM:QUIT@session,HUP@child"));
+    let routes = |variables: &[_], arguments: &[&str]| {
+        let config = config(variables, &[arguments, &["x"]].concat());
+        (config.single_child, config.target, route_of_term(&config))
+    };
+    let quit = |target| Route::Forward(Signal::QUIT, target);
+    let term = |target| Route::Forward(Signal::TERM, target);
+    for (variables, arguments, expected) in [
+        (&[target][..], &["-c"][..], (true, Target::Child, term(Target::Child))),
+        // What becomes of TERM does not contradict, only whom it reaches.
+        (&[rewrite], &["-c"], (true, Target::Child, quit(Target::Child))),
+        (&[rewrite, target], &["-c", "--target", "all"], (true, Target::All, quit(Target::All))),
+        (&[ours], &["-g"], (false, Target::Group, term(Target::Group))),
+        (&[ours], &["-rHUP@session"], (false, Target::Group, term(Target::Group))),
+        (&[of_dumb_init, target], &[], (false, Target::Group, term(Target::Group))),
+        (&[of_dumb_init], &["-c"], (true, Target::Child, term(Target::Child))),
+    ] {
+        assert_eq!(routes(variables, arguments), expected, "{variables:?} {arguments:?}");
+    }
+}
+
+#[test]
+fn under_the_name_of_another_init_its_default_target_holds() {
+    let target = |name: &str, variables: &[(&str, &str)], arguments: &[&str]| {
+        let variable =
+            |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value));
+        match parse(name.as_bytes(), arguments.iter().map(OsString::from), variable) {
+            Ok(Invocation::Run(config)) => config.target,
+            other => panic!("{other:?}"),
+        }
+    };
+    for name in ["tini", "tini-static", "docker-init", "catatonit", "podman-init"] {
+        assert_eq!(target(name, &[], &["x"]), Target::Child);
+        assert_eq!(target(name, &[], &["-g", "x"]), Target::Group);
+        assert_eq!(target(name, &[("SESSION_INIT_TARGET", "all")], &["x"]), Target::All);
+    }
+    for name in ["session-init", "dumb-init", "tini2", "-static", "static", "", "my-tini"] {
+        assert_eq!(target(name, &[], &["x"]), Target::Group, "{name}");
+    }
+}
+
+#[test]
+fn pause_runs_no_command() {
+    assert!(matches!(with(&[("SESSION_INIT_GRACE", "junk")], &["-P"]), Ok(Invocation::Pause)));
+    assert_eq!(message(&["--pause", "x"]), "--pause runs no command");
 }
 
 #[test]
@@ -232,7 +288,7 @@ proptest! {
         arguments in prop::collection::vec(prop::collection::vec(1u8.., 0..8), 0..6)
     ) {
         use std::os::unix::ffi::OsStringExt;
-        let _ = parse(arguments.into_iter().map(OsString::from_vec), |_| None);
+        let _ = parse(b"x", arguments.into_iter().map(OsString::from_vec), |_| None);
     }
 
     #[test]
@@ -242,7 +298,7 @@ proptest! {
         use std::os::unix::ffi::OsStringExt;
         let words: Vec<OsString> = words.into_iter().map(OsString::from_vec).collect();
         let arguments = [OsString::from("--")].into_iter().chain(words.clone());
-        match parse(arguments, |_| None) {
+        match parse(b"x", arguments, |_| None) {
             Ok(Invocation::Run(config)) => prop_assert_eq!(config.command, words),
             other => prop_assert!(false, "{:?}", other),
         }

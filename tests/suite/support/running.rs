@@ -189,6 +189,13 @@ impl Running {
         self
     }
 
+    /// Sends a signal to the process that it has started last, below others or not.
+    #[track_caller]
+    pub(crate) fn send_to_last(self, signal: Signal) -> Self {
+        let last = process::descendants(self.pid).last().map_or(0, |last| last.pid);
+        self.send_to(last, signal)
+    }
+
     /// Writes to its stdin, or types on its terminal.
     #[track_caller]
     pub(crate) fn write(self, text: &str) -> Self {
@@ -263,6 +270,12 @@ impl Running {
         let status = self.wait();
         self.assert(status == expected, &format!("ends with {expected:?}; it was {status:?}"));
         self.into_ended(status)
+    }
+
+    /// Waits until it has ended, and says how.
+    #[track_caller]
+    pub(crate) fn end_status(mut self) -> WaitStatus {
+        self.wait()
     }
 
     /// Waits until it has ended, however that is.

@@ -93,6 +93,11 @@ impl Signal {
     }
 
     /// Whether the default action is to end the process.
+    /// Whether it means a fault of the process that it ends.
+    pub(crate) fn is_fault(self) -> bool {
+        ["ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "SEGV", "XCPU", "XFSZ", "SYS"].map(Self::named).contains(&self)
+    }
+
     pub(crate) fn is_deadly(self) -> bool {
         ![CHLD, CONT, STOP, TSTP, TTIN, TTOU, URG, WINCH].contains(&self)
     }

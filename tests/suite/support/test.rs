@@ -30,6 +30,7 @@ pub(crate) const ZSH: Need = Need::Program("zsh", "zsh");
 pub(crate) const VIM: Need = Need::Program("vim", "vim");
 pub(crate) const LESS: Need = Need::Program("less", "less");
 pub(crate) const BWRAP: Need = Need::Program("bwrap", "bubblewrap");
+pub(crate) const QEMU: Need = Need::Program("qemu-x86_64-static", "qemu-user-static");
 pub(crate) const WGET: Need = Need::Program("wget", "wget");
 pub(crate) const RUNC: Need = Need::Program("runc", "runc");
 pub(crate) const NGINX: Need = Need::Program("nginx", "nginx-light");
