@@ -92,12 +92,12 @@ impl Signal {
         1 << (self.0 - 1)
     }
 
-    /// Whether the default action is to end the process.
     /// Whether it means a fault of the process that it ends.
     pub(crate) fn is_fault(self) -> bool {
         ["ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "SEGV", "XCPU", "XFSZ", "SYS"].map(Self::named).contains(&self)
     }
 
+    /// Whether the default action is to end the process.
     pub(crate) fn is_deadly(self) -> bool {
         ![CHLD, CONT, STOP, TSTP, TTIN, TTOU, URG, WINCH].contains(&self)
     }
