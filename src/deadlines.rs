@@ -30,6 +30,11 @@ impl Deadlines {
         self.armed.extend(self.now.checked_add(period).map(|at| (deadline, at)));
     }
 
+    /// Takes a deadline back.
+    pub(crate) fn disarm(&mut self, deadline: Deadline) {
+        self.armed.retain(|(armed, _)| *armed != deadline);
+    }
+
     /// Takes a deadline that has passed.
     pub(crate) fn passed(&mut self) -> Option<Deadline> {
         if self.armed.is_empty() {

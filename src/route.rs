@@ -2,7 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-use crate::rule::{Rule, Target, To};
+use std::time::Duration;
+
+use crate::rule::{Rule, Step, Target, To};
 use crate::signal::Signal;
 
 /// What becomes of a signal that session-init gets.
@@ -10,8 +12,19 @@ use crate::signal::Signal;
 pub enum Route {
     /// It is sent on as this signal to this target.
     Forward(Signal, Target),
+    /// It begins a sequence of steps, which has this place among the table's.
+    Steps(usize),
     /// Nobody hears of it.
     Drop,
+}
+
+/// One step of a sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// This signal is sent to this target.
+    Send(Signal, Target),
+    /// What comes after it is put off for so long.
+    Wait(Duration),
 }
 
 /// Where COMMAND lives.
@@ -25,7 +38,11 @@ pub enum Place {
 
 /// What becomes of each signal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Table([Route; Signal::COUNT]);
+pub struct Table {
+    routes: [Route; Signal::COUNT],
+    /// The sequences, each of which begins with a signal or with a wait and ends with a signal.
+    sequences: Vec<Vec<Stage>>,
+}
 
 impl Table {
     /// The table in which every signal reaches `target` as itself, but for the defaults of COMMAND's place and `rules`.
@@ -34,47 +51,70 @@ impl Table {
     /// kernel ignores the three in such an orphaned group (setpgid(2)). Of several rules for one signal the last wins.
     #[must_use]
     pub fn new(target: Target, place: Place, rules: &[Rule]) -> Self {
-        let mut table = Self(std::array::from_fn(|_| Route::Drop));
-        let by_default = |signal: Signal| {
-            if signal.is_job_control() && place == Place::Own { Signal::STOP } else { signal }
-        };
+        let mut table = Self { routes: [Route::Drop; Signal::COUNT], sequences: Vec::new() };
+        let by_default =
+            |signal: Signal| if signal.is_job_control() && place == Place::Own { Signal::STOP } else { signal };
         for signal in Signal::all() {
             table.set(signal, Route::Forward(by_default(signal), target));
         }
         for rule in rules {
-            let target = rule.target().unwrap_or(target);
-            table.set(
-                rule.from(),
-                match rule.to() {
-                    To::Unsaid => Route::Forward(by_default(rule.from()), target),
-                    To::Nothing => Route::Drop,
-                    To::Signal(to) => Route::Forward(to, target),
+            let route = match rule.to() {
+                To::Itself(target) => Route::Forward(by_default(rule.from()), *target),
+                To::Nothing => Route::Drop,
+                To::Steps(steps) => match steps.as_slice() {
+                    [Step::Send(signal, named)] => Route::Forward(*signal, named.unwrap_or(target)),
+                    steps => table.add(steps, target),
                 },
-            );
+            };
+            table.set(rule.from(), route);
         }
         table
     }
 
     fn set(&mut self, signal: Signal, route: Route) {
-        if let Some(entry) = self.0.get_mut(signal.index()) {
+        if let Some(entry) = self.routes.get_mut(signal.index()) {
             *entry = route;
         }
+    }
+
+    #[cold]
+    fn add(&mut self, steps: &[Step], target: Target) -> Route {
+        let stage = |step: &Step| match *step {
+            Step::Send(signal, named) => Stage::Send(signal, named.unwrap_or(target)),
+            Step::Wait(time) => Stage::Wait(time),
+        };
+        self.sequences.push(steps.iter().map(stage).collect());
+        Route::Steps(self.sequences.len().saturating_sub(1))
     }
 
     /// What becomes of this signal.
     #[must_use]
     pub fn route(&self, signal: Signal) -> Route {
-        self.0.get(signal.index()).copied().unwrap_or(Route::Drop)
+        self.routes.get(signal.index()).copied().unwrap_or(Route::Drop)
     }
 
-    /// The signal that asks the processes COMMAND leaves behind to end: what the table turns TERM into, or TERM
+    /// A sequence of steps.
+    #[must_use]
+    pub fn sequence(&self, place: usize) -> &[Stage] {
+        self.sequences.get(place).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The first signal that is sent for this one, if there is any.
+    #[must_use]
+    pub fn first(&self, signal: Signal) -> Option<Signal> {
+        let first = |stage: &Stage| if let Stage::Send(signal, _) = stage { Some(*signal) } else { None };
+        match self.route(signal) {
+            Route::Forward(signal, _) => Some(signal),
+            Route::Steps(place) => self.sequence(place).iter().find_map(first),
+            Route::Drop => None,
+        }
+    }
+
+    /// The signal that asks the processes COMMAND leaves behind to end: the first that the table turns TERM into, or TERM
     /// itself where it drops it, since leftovers must end all the same.
     #[must_use]
     pub fn farewell(&self) -> Signal {
-        match self.route(Signal::TERM) {
-            Route::Forward(signal, _) => signal,
-            Route::Drop => Signal::TERM,
-        }
+        self.first(Signal::TERM).unwrap_or(Signal::TERM)
     }
 }
 
@@ -127,10 +167,23 @@ mod tests {
     }
 
     #[test]
+    fn steps_without_a_target_reach_whom_all_signals_reach() {
+        let table = table("TERM:TERM@child/10s/TERM/5s/KILL@all");
+        let Route::Steps(place) = table.route(Signal::TERM) else { panic!("{:?}", table.route(Signal::TERM)) };
+        let wait = |seconds| Stage::Wait(Duration::from_secs(seconds));
+        let (first, last) = (Stage::Send(Signal::TERM, Target::Child), Stage::Send(Signal::KILL, Target::All));
+        let group = Stage::Send(Signal::TERM, Target::Group);
+        assert_eq!(table.sequence(place), [first, wait(10), group, wait(5), last]);
+        assert_eq!(table.first(Signal::TERM), Some(Signal::TERM));
+        assert_eq!(table.sequence(7), []);
+    }
+
+    #[test]
     fn leftovers_get_term_as_rewritten_and_term_where_it_is_dropped() {
         assert_eq!(table("HUP:0").farewell(), Signal::TERM);
         assert_eq!(table("15:3").farewell(), Signal::QUIT);
         assert_eq!(table("15:0").farewell(), Signal::TERM);
+        assert_eq!(table("15:10s/INT/1s/TERM").farewell(), Signal::INT);
     }
 
     proptest! {

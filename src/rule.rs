@@ -3,8 +3,10 @@
 #![forbid(unsafe_code)]
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::nearest::nearest;
+use crate::period::Period;
 use crate::signal::{Signal, SignalError};
 
 /// Whom a signal reaches.
@@ -59,24 +61,34 @@ pub struct TargetError {
     nearest: Option<&'static str>,
 }
 
-/// One rule of the command line or the environment: `FROM:TO`, `FROM:TO@TARGET` or `FROM@TARGET`, where a TO of 0 drops
-/// the signal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How many steps a rule has at most.
+const MOST_STEPS: usize = 16;
+
+/// One rule of the command line or the environment: `FROM@TARGET`, or `FROM:STEP[/STEP...]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     from: Signal,
     to: To,
-    target: Option<Target>,
 }
 
-/// What a rule says about the signal that is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a rule makes of its signal.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum To {
-    /// What it is without the rule.
-    Unsaid,
-    /// Nobody gets anything.
+    /// What it is without the rule, to this target.
+    Itself(Target),
+    /// Nothing: nobody gets it.
     Nothing,
-    /// This signal.
-    Signal(Signal),
+    /// These steps, one after the other: at least one, and the last is no wait.
+    Steps(Vec<Step>),
+}
+
+/// One step of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Send this signal, to the target that all signals go to where the step names none.
+    Send(Signal, Option<Target>),
+    /// Wait for so long.
+    Wait(Duration),
 }
 
 impl Rule {
@@ -86,17 +98,17 @@ impl Rule {
     ///
     /// [`RuleError`] for anything that is not exactly a rule, and for signals that cannot be forwarded.
     pub fn parse(rule: &str) -> Result<Self, RuleError> {
-        let (signals, target) = match rule.split_once('@') {
-            Some((signals, target)) => (signals, Some(target)),
+        let not_a_rule = || RuleError::NotARule(rule.to_owned());
+        let (from, to) = match rule.split_once(':') {
+            Some((from, to)) => (from, Some(to)),
             None => (rule, None),
         };
-        let (from, to) = match signals.split_once(':') {
-            Some((from, to)) => (from, Some(to)),
-            None => (signals, None),
+        let (from, target) = match from.split_once('@') {
+            Some((from, target)) if to.is_none() => (from, Some(target)),
+            _ => (from, None),
         };
-        let says_nothing = to.is_none() && target.is_none();
-        if says_nothing || from.is_empty() || to.is_some_and(|to| to.is_empty() || to.contains(':')) {
-            return Err(RuleError::NotARule(rule.to_owned()));
+        if from.is_empty() || to.is_some_and(|to| to.is_empty() || to.contains(':')) || (to, target) == (None, None) {
+            return Err(not_a_rule());
         }
         let target = target.map(Target::parse).transpose()?;
         let from = Signal::parse(from)?;
@@ -105,12 +117,35 @@ impl Rule {
             Signal::CHLD => return Err(RuleError::Child),
             _ => {}
         }
-        let to = match to {
-            None => To::Unsaid,
-            Some(number) if crate::signal::digits(number) == Some(0) => To::Nothing,
-            Some(signal) => To::Signal(Signal::parse(signal)?),
+        let to = match (to, target) {
+            (Some(to), _) => Self::parse_steps(to)
+                .map_err(|error| if let RuleError::NotARule(_) = error { not_a_rule() } else { error })?,
+            (None, Some(target)) => To::Itself(target),
+            (None, None) => return Err(not_a_rule()),
         };
-        Ok(Self { from, to, target })
+        Ok(Self { from, to })
+    }
+
+    fn parse_steps(words: &str) -> Result<To, RuleError> {
+        if is_zero(words.split_once('@').map_or(words, |(signal, _)| signal)) {
+            if let Some((_, target)) = words.split_once('@') {
+                Target::parse(target)?;
+            }
+            return Ok(To::Nothing);
+        }
+        let mut steps: Vec<Step> = Vec::new();
+        for word in words.split('/') {
+            let step = parse_step(word, words.contains('/'))?;
+            if let (Step::Wait(_), Some(Step::Wait(_))) = (step, steps.last()) {
+                return Err(RuleError::TwoWaits(words.to_owned()));
+            }
+            steps.push(step);
+        }
+        match steps.last() {
+            _ if steps.len() > MOST_STEPS => Err(RuleError::TooManySteps(steps.len())),
+            Some(Step::Wait(_)) => Err(RuleError::WaitAtTheEnd(words.to_owned())),
+            _ => Ok(To::Steps(steps)),
+        }
     }
 
     /// The signal that the rule is about.
@@ -121,19 +156,35 @@ impl Rule {
 
     /// What becomes of it.
     #[must_use]
-    pub fn to(&self) -> To {
-        self.to
+    pub fn to(&self) -> &To {
+        &self.to
     }
 
-    /// The target that the rule names.
-    #[must_use]
-    pub fn target(&self) -> Option<Target> {
-        self.target
+    /// The targets that the rule names.
+    pub fn targets(&self) -> impl Iterator<Item = Target> {
+        let (target, steps) = match &self.to {
+            To::Itself(target) => (Some(*target), &[][..]),
+            To::Nothing => (None, &[][..]),
+            To::Steps(steps) => (None, steps.as_slice()),
+        };
+        let of_steps = steps.iter().filter_map(|step| if let Step::Send(_, target) = step { *target } else { None });
+        target.into_iter().chain(of_steps)
     }
 
-    /// Leaves the target open, where it is such a one.
-    pub fn drop_target(&mut self, is_such: fn(Target) -> bool) {
-        self.target = self.target.filter(|target| !is_such(*target));
+    /// Leaves each target open that is such a one. A rule that says nothing else says nothing any more, and answers `false`.
+    pub fn drop_targets(&mut self, is_such: fn(Target) -> bool) -> bool {
+        match &mut self.to {
+            To::Itself(target) => return !is_such(*target),
+            To::Nothing => {}
+            To::Steps(steps) => {
+                for step in steps {
+                    if let Step::Send(_, target) = step {
+                        *target = target.filter(|target| !is_such(*target));
+                    }
+                }
+            }
+        }
+        true
     }
 
     /// Reads a list of rules with commas between them.
@@ -142,15 +193,54 @@ impl Rule {
     ///
     /// Those of [`Rule::parse`], for the first rule that is wrong.
     pub fn parse_list(list: &str) -> Result<Vec<Self>, RuleError> {
-        list.split(',').map(Self::parse).collect()
+        let mut rules = Vec::new();
+        for rule in list.split(',') {
+            rules.push(Self::parse(rule)?);
+        }
+        Ok(rules)
     }
+}
+
+/// Reads one step, which may be one `among_others`.
+fn parse_step(word: &str, among_others: bool) -> Result<Step, RuleError> {
+    let (what, target) = match word.split_once('@') {
+        Some((what, target)) => (what, Some(target)),
+        None => (word, None),
+    };
+    if what.is_empty() {
+        return Err(if among_others { RuleError::EmptyStep } else { RuleError::NotARule(word.to_owned()) });
+    }
+    if is_zero(what) {
+        return Err(RuleError::DropAmongOthers);
+    }
+    // A number without a unit is that of a signal.
+    let has_unit =
+        what.starts_with(|first: char| first.is_ascii_digit()) && what.ends_with(|last: char| !last.is_ascii_digit());
+    if has_unit && let Ok(Period::Zero | Period::Finite(_)) = Period::parse(what) {
+        let wait = if let Ok(Period::Finite(wait)) = Period::parse(what) { wait } else { Duration::ZERO };
+        return if target.is_some() { Err(RuleError::TargetOfWait(word.to_owned())) } else { Ok(Step::Wait(wait)) };
+    }
+    let target = target.map(Target::parse).transpose()?;
+    match Signal::parse(what) {
+        Ok(signal) => Ok(Step::Send(signal, target)),
+        Err(_) if among_others && Period::parse(what).is_ok_and(|period| period != Period::Infinite) => {
+            Err(RuleError::NoUnit(what.to_owned()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn is_zero(word: &str) -> bool {
+    crate::signal::digits(word) == Some(0)
 }
 
 /// What can be wrong with a rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RuleError {
     /// The word has not the form of a rule.
-    #[error("'{0}' is not a rule: write FROM:TO, FROM:TO@TARGET or FROM@TARGET, such as TERM:QUIT, 15:3 or HUP@child")]
+    #[error(
+        "'{0}' is not a rule: write FROM:TO, FROM:TO@TARGET, FROM@TARGET or FROM:STEP/STEP, such as TERM:QUIT or TERM:10s/TERM"
+    )]
     NotARule(String),
     /// Nobody can catch KILL and STOP (signal(7)).
     #[error("{0} cannot be rewritten: no process can catch it, so session-init never sees it")]
@@ -158,7 +248,28 @@ pub enum RuleError {
     /// CHLD tells session-init about its own children.
     #[error("CHLD cannot be rewritten: it is how ended children are reported, and is never forwarded")]
     Child,
-    /// One of the two signals is none.
+    /// There is nothing between two slashes, or beside one.
+    #[error("there is an empty step: write a signal or a wait on each side of a slash")]
+    EmptyStep,
+    /// A rule that drops its signal has no other steps.
+    #[error("0 drops a signal, and can only stand alone")]
+    DropAmongOthers,
+    /// A wait goes to nobody.
+    #[error("'{0}': a wait has no target")]
+    TargetOfWait(String),
+    /// Nothing comes after the last wait.
+    #[error("'{0}' ends with a wait: a signal must follow")]
+    WaitAtTheEnd(String),
+    /// Two waits in a row are one.
+    #[error("'{0}' has two waits in a row: write one of their length")]
+    TwoWaits(String),
+    /// A number that is none of a signal, and was meant for a wait.
+    #[error("'{0}' is not a signal, and a wait needs a unit: {0}s")]
+    NoUnit(String),
+    /// Nobody needs so many.
+    #[error("{0} steps are too many: a rule has at most {MOST_STEPS}")]
+    TooManySteps(usize),
+    /// One of the signals is none.
     #[error(transparent)]
     Signal(#[from] SignalError),
     /// The target is none.
@@ -167,81 +278,4 @@ pub enum RuleError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn what_has_not_the_shape_of_a_rule_is_called_none() {
-        for rule in ["", "15", ":", ":3", "15:", "15:@all", "@child", ":3@all", "1:2:3", "1::3", "1:2:"] {
-            assert!(matches!(Rule::parse(rule), Err(RuleError::NotARule(_))), "{rule}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_exactly_a_rule_is_refused() {
-        for rule in [
-            "",
-            "15",
-            ":",
-            "15:",
-            ":3",
-            "15:3abc",
-            "0:3",
-            "15:65",
-            "65:15",
-            "15:3:9",
-            "15 :3",
-            " 15:3",
-            "15:3 ",
-            "-15:3",
-            "15:-3",
-            "+15:3",
-            "15:=3",
-            "=15:3",
-            "15:3,",
-            ",15:3",
-            "15:3,,1:2",
-            "KILL:TERM",
-            "9:15",
-            "STOP:TERM",
-            "CHLD:TERM",
-            "HUP@",
-            "@child",
-            "HUP@@child",
-            "HUP@child@all",
-            "HUP@kid",
-            "HUP:@child",
-            "HUP@Child",
-            "HUP @child",
-            "HUP@child ",
-            ":3@child",
-            "CHLD@all",
-            "17:0",
-            "15;3",
-            "１５:3",
-            "4294967311:3",
-            "99999999999999999999:3",
-        ] {
-            assert!(Rule::parse_list(rule).is_err(), "{rule:?}");
-        }
-    }
-
-    #[test]
-    fn the_error_says_why_a_signal_has_no_rule() {
-        let message = |rule| Rule::parse(rule).map_err(|error| error.to_string());
-        assert_eq!(
-            message("9:15"),
-            Err("KILL cannot be rewritten: no process can catch it, so session-init never sees it".to_owned())
-        );
-        assert!(message("CLD:0").is_err_and(|text| text.contains("how ended children are reported")));
-        assert!(message("TREM:3").is_err_and(|text| text.ends_with("did you mean TERM?")));
-    }
-
-    proptest! {
-        #[test]
-        fn no_word_makes_the_parser_panic(word in "\\PC*") {
-            let _ = Rule::parse_list(&word);
-        }
-    }
-}
+mod tests;

@@ -11,6 +11,7 @@ use crate::cli::settings::{Config, Sources};
 use crate::error::UsageError;
 use crate::exit::{Ended, Remap, status};
 use crate::log::Log;
+use crate::pre_stop::PreStop;
 use crate::signal::Signal;
 use crate::start::{StartError, prospects, start};
 use crate::supervise::Init;
@@ -93,10 +94,17 @@ fn run_command(config: &Config, mask: Result<SignalSet, Errno>, log: &Log) -> u8
         }
     };
     // From here on nothing may end session-init but COMMAND's end. What fails is reported, and COMMAND's status decides.
-    descriptors::close_inherited(process::is_pid_1());
+    let first_kept = match &config.pre_stop {
+        _ if process::is_pid_1() => 0,
+        Some(_) => 1,
+        None => 2,
+    };
+    descriptors::close_inherited(first_kept);
+    let pre_stop = config.pre_stop.as_deref();
+    let pre_stop = pre_stop.map(|script| PreStop::new(script, started.child_disposition, started.mask));
     process::leave_folder();
     let doubt = started.doubt.take();
-    let ended = Init::new(started, is_first, config, log).supervise();
+    let ended = Init::new(started, pre_stop, is_first, config, log).supervise();
     if let Some(error) = doubt
         && ended == Ended::Exited(error.status())
     {
@@ -135,7 +143,7 @@ fn pause(mask: Result<SignalSet, Errno>, log: &Log) -> u8 {
     if !process::is_pid_1() {
         let _ = process::become_subreaper();
     }
-    descriptors::close_inherited(process::is_pid_1());
+    descriptors::close_inherited(if process::is_pid_1() { 0 } else { 2 });
     process::leave_folder();
     let mut queue = Queue::new();
     loop {

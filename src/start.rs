@@ -26,6 +26,9 @@ pub(crate) struct Started {
     pub(crate) is_job: bool,
     /// The terminal's modes before COMMAND, if it shares the foreground process group.
     pub(crate) modes: Option<SavedModes>,
+    /// SIGCHLD's disposition and the signal mask as session-init found them.
+    pub(crate) child_disposition: Disposition,
+    pub(crate) mask: SignalSet,
     /// What to say where COMMAND ends with the status of one that could not be executed, since that is not known yet.
     pub(crate) doubt: Option<StartError>,
 }
@@ -122,7 +125,7 @@ pub(crate) fn start(config: &Config, mask: SignalSet, log: &Log) -> Result<Start
         let place = if place == Place::Own { "its own session" } else { "this session and process group" };
         log.say(format_args!("started {} as pid {command} in {place}", name.to_string_lossy()));
     }
-    Ok(Started { command, place, table: config.table(wanted), is_job, modes, doubt })
+    Ok(Started { command, place, table: config.table(wanted), is_job, modes, child_disposition, mask, doubt })
 }
 
 impl Surroundings {

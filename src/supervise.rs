@@ -10,17 +10,19 @@ use crate::deadlines::Deadlines;
 use crate::exit::{Ended, Remap};
 use crate::log::Log;
 use crate::period::Period;
-use crate::reach::{Count, Gone, Killed, Names, Reach, Sent, is_member, is_own_group};
-use crate::report::Report;
+use crate::pre_stop::PreStop;
+use crate::reach::{Reach, Sent, is_member};
+use crate::report::{Report, killed, tell};
+use crate::restore::restore_terminal;
 use crate::route::Place;
 use crate::rule::Target;
 use crate::signal::{Origin, Signal};
 use crate::start::Started;
-use crate::supervisor::{Action, Deadline, Event, Settings, Stops, Supervisor};
+use crate::supervisor::{Action, Event, Settings, Stops, Supervisor};
 use crate::sys::signals::{Disposition, Queue, Received, SignalSet};
-use crate::sys::terminal::{SavedModes, Terminal};
+use crate::sys::terminal::SavedModes;
 use crate::sys::wait::{Child, Seen, State};
-use crate::sys::{Pid, kill, process, signals, wait};
+use crate::sys::{Pid, describe, kill, process, signals, wait};
 
 /// After so many children the signals that have come in the meantime get their turn.
 const MOST_REAPED_AT_ONCE: usize = 64;
@@ -48,6 +50,7 @@ pub(crate) struct Init<'config> {
     place: Place,
     /// The terminal's modes before COMMAND, if it shares the foreground process group.
     modes: Option<SavedModes>,
+    pre_stop: Option<PreStop>,
     /// The signal that stopped COMMAND, as far as the supervisor knows.
     stopped_by: Option<Signal>,
     config: &'config Config,
@@ -58,7 +61,13 @@ pub(crate) struct Init<'config> {
 
 impl<'config> Init<'config> {
     /// `is_first` is whether COMMAND is session-init's first child.
-    pub(crate) fn new(started: Started, is_first: bool, config: &'config Config, log: &'config Log) -> Self {
+    pub(crate) fn new(
+        started: Started,
+        pre_stop: Option<PreStop>,
+        is_first: bool,
+        config: &'config Config,
+        log: &'config Log,
+    ) -> Self {
         let Started { command, place, table, is_job, modes, .. } = started;
         let names_orphans = config.warn_on_reap || log.shows(1);
         let reach = Reach::new(command, place, table.farewell(), is_first, names_orphans, log);
@@ -71,6 +80,7 @@ impl<'config> Init<'config> {
                 true => Stops::AsJob,
                 false => Stops::WhenAsked,
             },
+            pre_stop: pre_stop.is_some(),
             grace: config.grace,
             kill_after: config.kill_after,
             linger: config.linger,
@@ -78,7 +88,7 @@ impl<'config> Init<'config> {
         let deadlines = Deadlines::new();
         // A child from before exec may have ended before SIGCHLD was blocked, so the first look is not one that was asked for.
         let lookout = Lookout::Now(None);
-        Self { reach, supervisor, place, modes, stopped_by: None, config, log, deadlines, lookout }
+        Self { reach, supervisor, place, modes, pre_stop, stopped_by: None, config, log, deadlines, lookout }
     }
 
     /// Looks after COMMAND until it has ended.
@@ -92,6 +102,11 @@ impl<'config> Init<'config> {
                 Lookout::After(_) => self.look_at_children(None),
             };
             if let Some(event) = event
+                && let Some(ended) = self.handle(event)
+            {
+                return ended;
+            }
+            if let Some(event) = self.look_at_pre_stop()
                 && let Some(ended) = self.handle(event)
             {
                 return ended;
@@ -207,6 +222,9 @@ impl<'config> Init<'config> {
             match action {
                 Action::Send(signal, target) => self.send(signal, target, false, &mut report),
                 Action::SendOutside(signal, target) => self.send(signal, target, true, &mut report),
+                Action::SendToOthers(signal, target) => {
+                    tell(signal, self.reach.send_to_others(signal, target), &mut report);
+                }
                 Action::ContinueIfStopped(target) => {
                     if self.reach.command_stopped_by().is_some() {
                         self.continue_stopped(target, &mut report);
@@ -227,11 +245,14 @@ impl<'config> Init<'config> {
                         return self.stop(signal, report);
                     }
                 }
-                Action::RestoreTerminal => self.restore_terminal(),
+                Action::Disarm(deadline) => self.deadlines.disarm(deadline),
+                Action::StartPreStop(signal) => self.start_pre_stop(signal, &mut report),
+                Action::RestoreTerminal => restore_terminal(self.modes.as_ref()),
                 Action::KillAll(deadline) => {
                     report.print(self.log);
-                    let ended = self.kill_all(deadline);
-                    return self.handle(Event::AllKilled(ended));
+                    let result = self.reach.kill_all();
+                    killed(&result, deadline, self.config, self.log);
+                    return self.handle(Event::AllKilled(result.command));
                 }
                 Action::Finish(ended) => {
                     self.reach.reap_command();
@@ -258,6 +279,32 @@ impl<'config> Init<'config> {
             Sent::Gone(_) if only_outside => report.add(format_args!("the terminal has sent it to COMMAND as well")),
             sent => tell(signal, sent, report),
         }
+    }
+
+    /// Runs the command that comes before a stop. One that cannot be run is as good as one that has ended.
+    #[cold]
+    #[inline(never)]
+    fn start_pre_stop(&mut self, signal: Signal, report: &mut Report) {
+        let Some(pre_stop) = &self.pre_stop else { return };
+        match pre_stop.start(signal, self.reach.command()) {
+            Ok(pid) => {
+                self.reach.set_aside(pid);
+                report.add(format_args!("running the command before the stop as pid {pid}"));
+            }
+            Err(error) => {
+                self.log.say(format_args!("cannot run the command before the stop: {}", describe(error)));
+                self.reach.set_aside_as_ended();
+            }
+        }
+    }
+
+    /// Whether the command before a stop has ended since the last look.
+    fn look_at_pre_stop(&mut self) -> Option<Event> {
+        let ended = self.reach.take_end_of_aside()?;
+        if ended != Ended::Exited(0) {
+            self.log.say(format_args!("the command before the stop {ended}"));
+        }
+        Some(Event::PreStopEnded)
     }
 
     fn continue_stopped(&mut self, target: Target, report: &mut Report) {
@@ -294,56 +341,5 @@ impl<'config> Init<'config> {
         // It is still stopped, and that was told.
         self.stopped_by = self.reach.command_stopped_by();
         self.handle(Event::NotStopped(signal))
-    }
-
-    /// Leaves the terminal's foreground and its modes as they were before a COMMAND that could not do so itself. What a shell
-    /// has given to another job is not touched.
-    #[cold]
-    #[inline(never)]
-    fn restore_terminal(&self) {
-        let Some(terminal) = Terminal::find() else { return };
-        if !terminal.is_ours() && terminal.foreground().is_some_and(is_own_group) {
-            terminal.take();
-        }
-        if let Some(modes) = self.modes.as_ref().filter(|_| terminal.is_ours()) {
-            terminal.set_modes(modes);
-        }
-    }
-
-    /// Kills everything, and names it.
-    #[cold]
-    #[inline(never)]
-    fn kill_all(&mut self, deadline: Deadline) -> Option<Ended> {
-        let Killed { command, gone: killed, left, is_over } = self.reach.kill_all();
-        if !killed.is_empty() {
-            let (count, names) = (Count(killed.len()), Names(&killed));
-            let was = if killed.len() == 1 { "was" } else { "were" };
-            let period = Period::Finite(self.config.kill_after.unwrap_or_default());
-            match deadline {
-                Deadline::Grace => {
-                    let grace = self.config.grace;
-                    self.log.say(format_args!("{count} outlived the grace of {grace} and {was} killed: {names}"));
-                }
-                Deadline::KillAfter => {
-                    let words = format_args!("{count} {was} still there {period} after the signal to end");
-                    self.log.say(format_args!("{words} and {was} killed: {names}"));
-                }
-            }
-        }
-        if !left.is_empty() {
-            self.log.say(format_args!("{} could not be killed: {}", Count(left.len()), Names(&left)));
-        } else if !is_over {
-            self.log.say(format_args!("some processes could not be killed"));
-        }
-        command
-    }
-}
-
-/// Says whom a signal has reached.
-fn tell(signal: Signal, sent: Sent, report: &mut Report) {
-    match sent {
-        Sent::To(whom) => report.add(format_args!("sent {signal} to {whom}")),
-        Sent::Gone(whom) => report.add(format_args!("{}", Gone(whom))),
-        Sent::Denied(whom) => report.add(format_args!("could not send {signal} to {whom}")),
     }
 }

@@ -10,7 +10,7 @@ _session_init() {
       _session_init_command $((index + 1))
       return
       ;;
-    -r|--rewrite|--target|-t|--grace|-k|--kill-after|-e|--remap-exit|-p|--parent-death-signal)
+    -r|--rewrite|--target|--pre-stop|-t|--grace|-k|--kill-after|-e|--remap-exit|-p|--parent-death-signal)
       # bash splits --option=value into three words.
       [[ ${COMP_WORDS[index + 1]} == '=' ]] && index=$((index + 1))
       index=$((index + 1))
@@ -28,13 +28,14 @@ _session_init() {
   case $option in
     -r|--rewrite) words='HUP: INT: QUIT: ILL: TRAP: ABRT: BUS: FPE: USR1: SEGV: USR2: PIPE: ALRM: TERM: STKFLT: CONT: TSTP: TTIN: TTOU: URG: XCPU: XFSZ: VTALRM: PROF: WINCH: IO: PWR: SYS: RTMIN: RTMAX:' ;;
     --target) words='child group session all' ;;
+    --pre-stop) words='' ;;
     -t|--grace) words='1s 5s 10s 30s 1m infinity' ;;
     -k|--kill-after) words='1s 5s 10s 30s 1m infinity' ;;
     -e|--remap-exit) words='' ;;
     -p|--parent-death-signal) words='HUP INT QUIT ILL TRAP ABRT BUS FPE USR1 SEGV USR2 PIPE ALRM TERM STKFLT CONT TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS RTMIN RTMAX' ;;
     *)
       if [[ $current == -* ]]; then
-        words='-r --rewrite -c --single-child --target -g -t --grace -k --kill-after --linger -e --remap-exit --exit-by-signal -p --parent-death-signal -P --pause -s --subreaper -w --warn-on-reap -v --verbose --explain -h --help -V --version'
+        words='-r --rewrite -c --single-child --target -g --pre-stop -t --grace -k --kill-after --linger -e --remap-exit --exit-by-signal -p --parent-death-signal -P --pause -s --subreaper -w --warn-on-reap -v --verbose --explain -h --help -V --version'
       else
         COMPREPLY=($(compgen -c -- "$current"))
         return

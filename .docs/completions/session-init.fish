@@ -5,6 +5,7 @@ complete -c session-init -s r -l rewrite -x -a 'HUP: INT: QUIT: ILL: TRAP: ABRT:
 complete -c session-init -s c -l single-child -d 'make no new session, and send signals to COMMAND\'s process alone'
 complete -c session-init -l target -x -a 'child group session all' -d 'whom a signal reaches where its rule does not say: COMMAND\'s process'
 complete -c session-init -s g -d 'the same as --target group'
+complete -c session-init -l pre-stop -x -a '' -d 'run this by /bin/sh before the first TERM, INT or QUIT is sent on'
 complete -c session-init -s t -l grace -x -a '1s 5s 10s 30s 1m infinity' -d 'once COMMAND has ended: ask all that is left to end too, wait for it at most this long, and kill the rest'
 complete -c session-init -s k -l kill-after -x -a '1s 5s 10s 30s 1m infinity' -d 'this long after the first TERM, INT or QUIT: kill everything'
 complete -c session-init -l linger -d 'once COMMAND has ended: stay until all that it left has ended by itself'

@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use super::flags::{Effect, FLAGS, Flag, Group, Page};
+use super::flags::{FLAGS, Flag, Group, Page};
 
 const USAGE: &str = "\
 Usage: session-init [OPTIONS] [--] COMMAND [ARG...]
@@ -62,7 +62,7 @@ fn help() -> String {
 
 fn describe(text: &mut String, flag: &Flag) {
     let short = flag.short.map_or("  ".to_owned(), |letter| format!("-{letter}"));
-    let value = if let Effect::Value(name, _) = flag.effect { format!(" {name}") } else { String::new() };
+    let value = flag.effect.value().map(|name| format!(" {name}")).unwrap_or_default();
     let mut left = if flag.long.is_empty() {
         format!("  {short}")
     } else {

@@ -6,9 +6,9 @@ use std::fmt::Write;
 
 use super::flags::{FLAGS, Flag, REWRITE, Setting};
 use super::settings::{Config, Sources};
-use crate::route::Place;
-use crate::route::Route;
-use crate::rule::Rule;
+use crate::period::Period;
+use crate::route::{Place, Route, Stage};
+use crate::rule::{Rule, Target};
 use crate::signal::Signal;
 
 /// What session-init finds where it is started.
@@ -56,23 +56,36 @@ fn signals(config: &Config, sources: &Sources, place: Place) -> String {
     let plain = |signal| signals.route(signal) == Route::Forward(signal, config.target);
     // CHLD is not forwarded, whatever the table says, and nobody can receive the other two.
     let never = [Signal::KILL, Signal::STOP, Signal::CHLD];
-    let rows: Vec<Row> = Signal::all()
-        .filter(|signal| !never.contains(signal) && !plain(*signal))
-        .map(|signal| Row {
-            name: signal.to_string(),
-            value: match signals.route(signal) {
-                Route::Forward(sent, target) => format!("-> {:8} to {target}", sent.to_string()),
-                Route::Drop => "dropped".to_owned(),
-            },
-            remark: rule_origin(signal, sources),
-        })
-        .chain([Row {
-            name: "others".to_owned(),
-            value: format!("passed on to {}", config.target),
-            remark: String::new(),
-        }])
-        .collect();
+    let mut rows = Vec::new();
+    for signal in Signal::all().filter(|signal| !never.contains(signal) && !plain(*signal)) {
+        let values = match signals.route(signal) {
+            Route::Forward(sent, target) => vec![sending(sent, target)],
+            Route::Drop => vec!["dropped".to_owned()],
+            Route::Steps(place) => signals.sequence(place).iter().map(|stage| step(*stage, signal)).collect(),
+        };
+        for (index, value) in values.into_iter().enumerate() {
+            let (name, remark) =
+                if index == 0 { (signal.to_string(), rule_origin(signal, sources)) } else { Default::default() };
+            rows.push(Row { name, value, remark });
+        }
+    }
+    rows.push(Row {
+        name: "others".to_owned(),
+        value: format!("passed on to {}", config.target),
+        remark: String::new(),
+    });
     table(&rows)
+}
+
+fn sending(sent: Signal, target: Target) -> String {
+    format!("-> {:8} to {target}", sent.to_string())
+}
+
+fn step(stage: Stage, signal: Signal) -> String {
+    match stage {
+        Stage::Send(sent, target) => sending(sent, target),
+        Stage::Wait(time) => format!("waits {}, or for a second {signal}", Period::Finite(time)),
+    }
 }
 
 fn rule_origin(signal: Signal, sources: &Sources) -> String {
@@ -160,6 +173,20 @@ mod tests {
             assert!(text.lines().any(|line| line == row), "{row:?} is not in\n{text}");
         }
         assert!(text.lines().all(|line| line.len() <= 100), "{text}");
+    }
+
+    #[test]
+    fn steps_stand_one_below_the_other() {
+        let text = explained(&[], &["-r", "TERM:1.5s/TERM@child/10s/KILL@all", "--pre-stop", "./deregister"]);
+        let rows = [
+            "  TERM    waits 1.5s, or for a second TERM  (--rewrite)",
+            "          -> TERM     to child",
+            "          waits 10s, or for a second TERM",
+            "          -> KILL     to all",
+            "  TSTP    -> STOP     to group              (in a session of its own the kernel would ignore it)",
+        ];
+        assert!(text.contains(&rows.join("\n")), "{text}");
+        assert!(text.contains("  pre-stop             ./deregister  (--pre-stop)\n"), "{text}");
     }
 
     #[test]

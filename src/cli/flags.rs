@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::ffi::OsString;
+
 use super::settings::{Config, Draft};
 use crate::error::ValueError;
 use crate::exit::Remap;
@@ -61,6 +63,8 @@ pub struct Setting {
 pub enum Effect {
     /// It takes a value, which the help text calls by this name.
     Value(&'static str, fn(&mut Draft, &str) -> Result<(), ValueError>),
+    /// It takes a value of any bytes, which the help text calls by this name.
+    Bytes(&'static str, fn(&mut Draft) -> &mut Option<OsString>),
     /// It is on or off.
     Switch(fn(&mut Draft) -> &mut Option<bool>),
     /// It is short for another flag with this value.
@@ -69,6 +73,14 @@ pub enum Effect {
     Level(fn(&mut Draft) -> &mut Option<u8>),
     /// It prints something, and nothing is run.
     Print(Page),
+}
+
+impl Effect {
+    /// What the help text calls the value that the flag takes, if it takes one.
+    #[must_use]
+    pub fn value(&self) -> Option<&'static str> {
+        if let Self::Value(name, _) | Self::Bytes(name, _) = self { Some(name) } else { None }
+    }
 }
 
 /// Something to print on stdout.
@@ -115,6 +127,7 @@ pub const REWRITE: Flag = Flag::new(
     &[
         "FROM:TO turns signal FROM into TO before it is sent on, and a TO of 0",
         "drops it; FROM@TARGET and FROM:TO@TARGET also say whom it reaches;",
+        "FROM:STEP/STEP... sends signals and waits in turn (TERM:10s/TERM);",
         "may be repeated, and the last rule for a signal wins",
     ],
 )
@@ -155,6 +168,18 @@ pub const FLAGS: &[Flag] = &[
         Group::Signals,
         Effect::Shorthand("--target group", |draft| draft.target = Some(Target::Group)),
         &["the same as --target group"],
+    ),
+    Flag::new(
+        None,
+        "pre-stop",
+        Group::End,
+        Effect::Bytes("COMMAND", |draft| &mut draft.pre_stop),
+        &["run this by /bin/sh before the first TERM, INT or QUIT is sent on"],
+    )
+    .variable("SESSION_INIT_PRE_STOP")
+    .setting(
+        |draft| draft.pre_stop.is_some(),
+        |config| none_or(config.pre_stop.as_ref().map(|it| it.to_string_lossy())),
     ),
     Flag::new(
         Some('t'),

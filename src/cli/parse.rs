@@ -68,6 +68,7 @@ pub fn parse(
         target: target.unwrap_or(if single_child { Target::Child } else { Target::Group }),
         rules: [inherited.rules.as_slice(), &given.rules].concat(),
         single_child,
+        pre_stop: given.pre_stop.clone().or_else(|| inherited.pre_stop.clone()),
         grace: given.grace.or(inherited.grace).unwrap_or(Period::Zero),
         kill_after: match given.kill_after.or(inherited.kill_after) {
             Some(Period::Finite(period)) => Some(period),
@@ -132,7 +133,7 @@ fn command_line(arguments: impl IntoIterator<Item = OsString>, draft: &mut Draft
             Some(Arg::Long(name)) => {
                 let flag = long(name)?;
                 let option = format!("--{}", flag.long);
-                if !matches!(flag.effect, Effect::Value(..)) && parser.optional_value().is_some() {
+                if flag.effect.value().is_none() && parser.optional_value().is_some() {
                     return Err(UsageError::UnexpectedValue(option));
                 }
                 (flag, option)
@@ -145,6 +146,9 @@ fn command_line(arguments: impl IntoIterator<Item = OsString>, draft: &mut Draft
             Effect::Level(level) => {
                 let level = level(draft);
                 *level = Some(level.unwrap_or(0).saturating_add(1));
+            }
+            Effect::Bytes(_, slot) => {
+                *slot(draft) = Some(parser.value().map_err(|_| UsageError::MissingValue(option))?);
             }
             Effect::Value(_, set) => {
                 let value = parser.value().map_err(|_| UsageError::MissingValue(option.clone()))?;
@@ -186,6 +190,10 @@ fn environment(variable: impl Fn(&str) -> Option<OsString>) -> Result<Draft, Usa
         let Some(value) = variable(name).filter(|value| !value.is_empty()) else {
             continue;
         };
+        if let Effect::Bytes(_, slot) = &flag.effect {
+            *slot(&mut draft) = Some(value);
+            continue;
+        }
         let value = value.to_string_lossy();
         let result = match &flag.effect {
             Effect::Value(_, set) => set(&mut draft, &value),
@@ -195,7 +203,7 @@ fn environment(variable: impl Fn(&str) -> Option<OsString>) -> Result<Draft, Usa
                 let number = number.map_or_else(|| on_or_off(&value).map(u8::from), Ok);
                 number.map(|number| *level(&mut draft) = Some(number))
             }
-            Effect::Print(_) | Effect::Shorthand(..) => Ok(()),
+            Effect::Bytes(..) | Effect::Print(_) | Effect::Shorthand(..) => Ok(()),
         };
         result.map_err(|error| UsageError::Value { origin: name.to_owned(), error })?;
     }
@@ -210,7 +218,7 @@ fn environment_of_dumb_init(variable: impl Fn(&str) -> Option<OsString>) -> Draf
             match &flag.effect {
                 Effect::Switch(switch) => *switch(&mut draft) = Some(true),
                 Effect::Level(level) => *level(&mut draft) = Some(1),
-                Effect::Value(..) | Effect::Shorthand(..) | Effect::Print(_) => {}
+                Effect::Value(..) | Effect::Bytes(..) | Effect::Shorthand(..) | Effect::Print(_) => {}
             }
         }
     }

@@ -20,6 +20,8 @@ pub struct Draft {
     pub single_child: Option<bool>,
     /// `--target`.
     pub target: Option<Target>,
+    /// `--pre-stop`.
+    pub pre_stop: Option<OsString>,
     /// `--grace`.
     pub grace: Option<Period>,
     /// `--kill-after`.
@@ -49,7 +51,7 @@ impl Draft {
     #[must_use]
     pub fn needs_session(&self) -> Option<(Target, bool)> {
         let said = self.target.into_iter().map(|target| (target, false));
-        let ruled = self.rules.iter().filter_map(Rule::target).map(|target| (target, true));
+        let ruled = self.rules.iter().flat_map(Rule::targets).map(|target| (target, true));
         said.chain(ruled).find(|(target, _)| target.needs_session())
     }
 
@@ -72,9 +74,7 @@ impl Draft {
         }
         if stronger.single_child == Some(true) {
             self.target = self.target.filter(|target| !target.needs_session());
-            for rule in &mut self.rules {
-                rule.drop_target(Target::needs_session);
-            }
+            self.rules.retain_mut(|rule| rule.drop_targets(Target::needs_session));
         }
     }
 }
@@ -104,6 +104,8 @@ pub struct Config {
     pub rules: Vec<Rule>,
     /// COMMAND stays in session-init's session, and signals go to its process alone.
     pub single_child: bool,
+    /// What is run before the first signal that asks COMMAND to end is sent on.
+    pub pre_stop: Option<OsString>,
     /// How long what COMMAND leaves behind may take to end.
     pub grace: Period,
     /// How long everything may take to end once COMMAND was asked to.

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::exit::Ended;
 use crate::signal::Signal;
 use crate::stat::Stat;
 use crate::sys::descendants::{self, Limits};
@@ -13,19 +14,31 @@ use crate::sys::{Errno, Pid, procfs};
 /// at every signal is told again once or twice, and not for ever.
 pub(super) const TELLING: Limits = Limits { longest: Duration::from_secs(5), most_looks: 3 };
 
+/// The command that comes before a stop: a child, and the leader of a process group that is not COMMAND's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aside {
+    /// There is none.
+    None,
+    Runs(Pid),
+    /// It ended like this, or could not be started, and nobody has been told yet.
+    Ended(Ended),
+}
+
 /// Which of the processes that session-init answers for are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Scope {
     pub(super) group: Option<Pid>,
     pub(super) session: Option<Pid>,
     pub(super) except: Option<Pid>,
+    /// The process group of what runs beside COMMAND.
+    pub(super) aside: Option<Pid>,
 }
 
 impl Scope {
     pub(super) fn holds(&self, stat: &Stat) -> bool {
         self.group.is_none_or(|group| stat.group == group.as_raw())
             && self.session.is_none_or(|session| stat.session == session.as_raw())
-            && self.except.is_none_or(|group| stat.group != group.as_raw())
+            && [self.except, self.aside].into_iter().flatten().all(|group| stat.group != group.as_raw())
     }
 }
 

@@ -16,6 +16,8 @@ pub enum Action {
     Send(Signal, Target),
     /// Send the signal to those of the target that are not in session-init's own process group, where everybody has it.
     SendOutside(Signal, Target),
+    /// Send the signal, by which the end is asked for, to those of the target that have not got it.
+    SendToOthers(Signal, Target),
     /// Send CONT to those of the target that are stopped, if COMMAND is.
     ContinueIfStopped(Target),
     /// Send CONT to those of the target that are stopped.
@@ -32,6 +34,10 @@ pub enum Action {
     RestoreTerminal,
     /// Tell when this much time has passed from now.
     Arm(Deadline, Duration),
+    /// Do not tell, after all.
+    Disarm(Deadline),
+    /// Run the command that comes before a stop, for this signal.
+    StartPreStop(Signal),
     /// Send KILL to everything until nothing is left, as long as that may take, and tell.
     KillAll(Deadline),
     /// End with the status that this makes, having reaped COMMAND.
@@ -41,40 +47,29 @@ pub enum Action {
 /// What to do about one event, in order.
 #[must_use]
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Actions([Option<Action>; Self::MOST]);
+pub struct Actions(Vec<Action>);
 
 impl Actions {
-    /// The longest answer there is: a signal, CONT, a deadline and a stop.
-    const MOST: usize = 4;
-
-    pub(super) fn of(actions: &[Action]) -> Self {
-        let mut all = Self::default();
-        for action in actions {
-            all.push(*action);
-        }
-        all
+    pub(super) fn of(action: Action) -> Self {
+        Self(vec![action])
     }
 
     pub(super) fn push(&mut self, action: Action) {
-        let free = self.0.iter_mut().find(|place| place.is_none());
-        debug_assert!(free.is_some(), "an answer is longer than Actions::MOST");
-        if let Some(place) = free {
-            *place = Some(action);
-        }
+        self.0.push(action);
     }
 
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.iter().next().is_none()
+        self.0.is_empty()
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Action> {
-        self.0.iter_mut().flatten()
+        self.0.iter_mut()
     }
 
     /// The actions, first to last.
     pub fn iter(&self) -> impl Iterator<Item = Action> {
-        self.0.iter().copied().flatten()
+        self.0.iter().copied()
     }
 }

@@ -23,6 +23,8 @@ pub enum Event {
     NothingLeft(Option<Ended>),
     /// A deadline that was armed has passed.
     Passed(Deadline),
+    /// The command that comes before a stop has ended, or could not be started.
+    PreStopEnded,
     /// [`Action::KillAll`](super::Action::KillAll) has been carried out; this is how COMMAND ended, if it ended only now.
     AllKilled(Option<Ended>),
 }
@@ -34,4 +36,6 @@ pub enum Deadline {
     Grace,
     /// The end of `--kill-after`.
     KillAfter,
+    /// The end of a wait among the steps that a signal has begun.
+    Step(Signal),
 }

@@ -1,9 +1,13 @@
 //! The supervisor, without a process.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::rule::Rule;
+use crate::route::Table;
+use crate::rule::{Rule, Target};
+use crate::signal::{Origin, Signal};
 
 const FROM_1: Origin = Origin::Process(1);
 const GRACE: Duration = Duration::from_secs(5);
@@ -14,7 +18,7 @@ fn settings(place: Place, is_pid_1: bool, rules: &str) -> Settings {
     let stops = if is_pid_1 { Stops::Never } else { Stops::WhenAsked };
     let table = Table::new(Target::Group, place, &Rule::parse_list(rules).unwrap_or_default());
     let (grace, kill_after, linger, single_child) = (Period::Zero, None, false, false);
-    Settings { table, place, single_child, stops, grace, kill_after, linger }
+    Settings { table, place, single_child, stops, pre_stop: false, grace, kill_after, linger }
 }
 
 fn supervisor(place: Place, is_pid_1: bool, rules: &str) -> Supervisor {
@@ -303,6 +307,140 @@ fn lingering_sends_nothing_and_reports_a_daemons_end_after_a_good_one() {
     }
 }
 
+/// A supervisor of COMMAND as PID 1, with these rules.
+fn pid_1(rules: &str) -> Supervisor {
+    supervisor(Place::Own, true, rules)
+}
+
+fn passed(signal: Signal) -> Event {
+    Event::Passed(Deadline::Step(signal))
+}
+
+fn arm(signal: Signal, seconds: u64) -> Action {
+    Action::Arm(Deadline::Step(signal), Duration::from_secs(seconds))
+}
+
+#[test]
+fn a_stop_may_come_in_stages() {
+    let mut stages = pid_1("TERM:TERM@child/10s/TERM@all/5s/KILL@all");
+    let wake = Action::ContinueIfStopped;
+    let first = [Action::Send(Signal::TERM, Target::Child), wake(Target::Child), arm(Signal::TERM, 10)];
+    assert_eq!(answer(&mut stages, TERM), first);
+    let second = [Action::Send(Signal::TERM, Target::All), wake(Target::All), arm(Signal::TERM, 5)];
+    assert_eq!(answer(&mut stages, passed(Signal::TERM)), second);
+    assert_eq!(answer(&mut stages, passed(Signal::INT)), []);
+    let kill = Action::KillAll(Deadline::Step(Signal::TERM));
+    assert_eq!(answer(&mut stages, passed(Signal::TERM)), [kill]);
+    assert_eq!(answer(&mut stages, TERM), []);
+}
+
+#[test]
+fn the_same_signal_again_ends_the_wait_and_no_other() {
+    let mut drain = pid_1("TERM:10s/TERM,INT:3s/QUIT");
+    assert_eq!(answer(&mut drain, TERM), [arm(Signal::TERM, 10)]);
+    assert_eq!(answer(&mut drain, from_1(Signal::INT)), [arm(Signal::INT, 3)]);
+    let sent = [
+        Action::Disarm(Deadline::Step(Signal::TERM)),
+        Action::Send(Signal::TERM, Target::Group),
+        Action::ContinueIfStopped(Target::Group),
+    ];
+    assert_eq!(answer(&mut drain, TERM), sent);
+    assert_eq!(answer(&mut drain, passed(Signal::INT)).first(), Some(&Action::Send(Signal::QUIT, Target::Group)));
+    // It is over, and begins anew.
+    assert_eq!(answer(&mut drain, TERM), [arm(Signal::TERM, 10)]);
+}
+
+#[test]
+fn what_a_key_has_sent_is_a_step_for_who_has_not_got_it() {
+    let mut shared = supervisor(Place::Shared, false, "INT:INT/3s/KILL@all");
+    let key = Event::Signal(Signal::INT, Origin::Kernel);
+    let first = answer(&mut shared, key);
+    assert_eq!(first.first(), Some(&Action::SendOutside(Signal::INT, Target::Group)));
+    let kill = [Action::Disarm(Deadline::Step(Signal::INT)), Action::KillAll(Deadline::Step(Signal::INT))];
+    assert_eq!(answer(&mut shared, key), kill);
+}
+
+#[test]
+fn steps_go_on_in_the_grace_and_tell_nobody_twice() {
+    let mut stages = with_grace(pid_1("TERM:TERM@child/10s/TERM/5s/TERM@all/5s/INT@session/5s/KILL@all"));
+    let _ = answer(&mut stages, TERM);
+    let leave = [Action::TakeLeave(Signal::TERM, Target::All), Action::Arm(Deadline::Grace, GRACE)];
+    assert_eq!(answer(&mut stages, Event::CommandEnded(Ended::Exited(3))), leave);
+    // Steps to COMMAND and its group are passed over.
+    assert_eq!(answer(&mut stages, passed(Signal::TERM)), [arm(Signal::TERM, 5)]);
+    let others = Action::SendToOthers(Signal::TERM, Target::All);
+    assert_eq!(answer(&mut stages, passed(Signal::TERM)), [others, arm(Signal::TERM, 5)]);
+    let session = Action::Send(Signal::INT, Target::Session);
+    assert_eq!(answer(&mut stages, passed(Signal::TERM)), [session, arm(Signal::TERM, 5)]);
+    assert_eq!(answer(&mut stages, passed(Signal::TERM)), [Action::KillAll(Deadline::Step(Signal::TERM))]);
+    assert_eq!(answer(&mut stages, Event::AllKilled(None)), [Action::Finish(Ended::Exited(3))]);
+}
+
+#[test]
+fn without_a_grace_no_step_keeps_it_here() {
+    let mut drain = pid_1("TERM:TERM@child/10s/KILL@all");
+    let _ = answer(&mut drain, TERM);
+    let end = [Action::TakeLeave(Signal::TERM, Target::Group), Action::Finish(Ended::Exited(0))];
+    assert_eq!(answer(&mut drain, Event::CommandEnded(Ended::Exited(0))), end);
+}
+
+#[test]
+fn kill_after_counts_from_a_signal_that_is_held_back() {
+    let mut drain = with_kill_after(pid_1("TERM:10s/TERM"));
+    let kill_after = Action::Arm(Deadline::KillAfter, KILL_AFTER);
+    assert_eq!(answer(&mut drain, TERM), [kill_after, arm(Signal::TERM, 10)]);
+}
+
+fn with_pre_stop(rules: &str) -> Supervisor {
+    Supervisor::new(Settings { pre_stop: true, ..settings(Place::Own, true, rules) })
+}
+
+#[test]
+fn what_asks_to_end_waits_for_the_command_before_the_stop() {
+    let mut supervisor = with_kill_after(with_pre_stop("USR1:TERM"));
+    assert_eq!(answer(&mut supervisor, from_1(Signal::HUP)).first(), Some(&Action::Send(Signal::HUP, Target::Group)));
+    let kill_after = Action::Arm(Deadline::KillAfter, KILL_AFTER);
+    assert_eq!(answer(&mut supervisor, TERM), [Action::StartPreStop(Signal::TERM), kill_after]);
+    assert_eq!(answer(&mut supervisor, from_1(Signal::INT)), []);
+    assert_eq!(answer(&mut supervisor, from_1(Signal::USR1)), []);
+    assert_eq!(answer(&mut supervisor, from_1(Signal::HUP)).first(), Some(&Action::Send(Signal::HUP, Target::Group)));
+    // The same one once more does not wait.
+    let wake = Action::ContinueIfStopped(Target::Group);
+    let int = [Action::Send(Signal::INT, Target::Group), wake];
+    assert_eq!(answer(&mut supervisor, from_1(Signal::INT)), int);
+    let term = Action::Send(Signal::TERM, Target::Group);
+    assert_eq!(answer(&mut supervisor, Event::PreStopEnded), [term, wake, term, wake]);
+    // It is run once.
+    assert_eq!(answer(&mut supervisor, TERM), [term, wake]);
+    assert_eq!(answer(&mut supervisor, Event::PreStopEnded), []);
+}
+
+#[test]
+fn a_term_that_is_dropped_makes_the_command_before_it_the_whole_stop() {
+    let mut supervisor = with_pre_stop("TERM:0,INT:0");
+    assert_eq!(answer(&mut supervisor, from_1(Signal::INT)), []);
+    assert_eq!(answer(&mut supervisor, TERM), [Action::StartPreStop(Signal::TERM)]);
+    assert_eq!(answer(&mut supervisor, TERM), []);
+    assert_eq!(answer(&mut supervisor, Event::PreStopEnded), []);
+    assert_eq!(answer(&mut supervisor, TERM), []);
+}
+
+#[test]
+fn it_does_not_leave_before_the_command_before_the_stop_has_ended() {
+    let ended = Ended::Exited(0);
+    let mut supervisor = with_pre_stop("");
+    let _ = answer(&mut supervisor, TERM);
+    let leave = [Action::TakeLeave(Signal::TERM, Target::Group)];
+    assert_eq!(answer(&mut supervisor, Event::CommandEnded(ended)), leave);
+    // Nobody is told of a stop that is over.
+    assert_eq!(answer(&mut supervisor, Event::PreStopEnded), [Action::Finish(ended)]);
+    let mut patient = with_grace(with_pre_stop(""));
+    let _ = answer(&mut patient, TERM);
+    let _ = answer(&mut patient, Event::CommandEnded(ended));
+    assert_eq!(answer(&mut patient, Event::PreStopEnded), []);
+    assert_eq!(answer(&mut patient, Event::NothingLeft(None)), [Action::Finish(ended)]);
+}
+
 fn any_event() -> impl Strategy<Value = Event> {
     let signal = || (1u8..=64).prop_filter_map("a signal", Signal::new);
     let received = signal()
@@ -326,6 +464,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => prop::option::of(ended()).prop_map(Event::NothingLeft),
         1 => Just(Event::Passed(Deadline::Grace)),
         1 => Just(Event::Passed(Deadline::KillAfter)),
+        1 => Just(Event::Passed(Deadline::Step(Signal::HUP))),
+        1 => Just(Event::PreStopEnded),
         2 => prop::option::of(ended()).prop_map(Event::AllKilled),
     ]
 }
@@ -333,19 +473,22 @@ fn any_event() -> impl Strategy<Value = Event> {
 fn any_settings() -> impl Strategy<Value = Settings> {
     let grace = prop_oneof![Just(Period::Zero), Just(Period::Infinite), Just(Period::Finite(GRACE))];
     let kill_after = prop::option::of(Just(KILL_AFTER));
-    let flags = any::<[bool; 5]>();
-    (flags, grace, kill_after).prop_map(|([shared, is_job, is_pid_1, single_child, linger], grace, kill_after)| {
-        let place = if shared { Place::Shared } else { Place::Own };
-        let settings = settings(place, is_pid_1, "USR1:0,TERM:0,QUIT:INT");
-        Settings {
-            single_child: single_child && shared,
-            stops: if is_job && shared && !is_pid_1 { Stops::AsJob } else { settings.stops },
-            grace,
-            kill_after,
-            linger,
-            ..settings
-        }
-    })
+    let flags = any::<[bool; 6]>();
+    (flags, grace, kill_after).prop_map(
+        |([shared, is_job, is_pid_1, single_child, linger, pre_stop], grace, kill_after)| {
+            let place = if shared { Place::Shared } else { Place::Own };
+            let settings = settings(place, is_pid_1, "USR1:0,TERM:0,QUIT:INT,HUP:1s/HUP@child/HUP");
+            Settings {
+                single_child: single_child && shared,
+                stops: if is_job && shared && !is_pid_1 { Stops::AsJob } else { settings.stops },
+                pre_stop,
+                grace,
+                kill_after,
+                linger,
+                ..settings
+            }
+        },
+    )
 }
 
 proptest! {
@@ -357,7 +500,7 @@ proptest! {
         events in prop::collection::vec(any_event(), 0..24),
     ) {
         let mut supervisor = Supervisor::new(settings.clone());
-        let (mut end, mut killing, mut finished, mut reaped) = (None, false, false, false);
+        let (mut end, mut killing, mut finished, mut reaped, mut ran) = (None, false, false, false, false);
         let mut last = None;
         let mut armed = Vec::new();
         for event in events {
@@ -393,9 +536,17 @@ proptest! {
                                 let in_group = matches!(origin, Origin::Kernel | Origin::Member(_));
                                 prop_assert!(!outside || shared && in_group && sent == received);
                             }
-                            _ => prop_assert!(matches!(event, Event::Resumed(_)) && sent == Signal::CONT),
+                            Event::Resumed(_) => prop_assert_eq!(sent, Signal::CONT),
+                            Event::PreStopEnded => prop_assert!(ran),
+                            _ => prop_assert_eq!(event, Event::Passed(Deadline::Step(sent)), "after a wait"),
                         }
                     }
+                    Action::SendToOthers(..) => prop_assert!(false, "no step here is the farewell"),
+                    Action::StartPreStop(_) => {
+                        prop_assert!(settings.pre_stop && !ran && end.is_none(), "once, and before the end");
+                        ran = true;
+                    }
+                    Action::Disarm(deadline) => prop_assert_eq!(deadline, Deadline::Step(Signal::HUP)),
                     Action::TakeLeave(signal, target) => {
                         prop_assert!(!settings.linger, "lingering sends nothing");
                         prop_assert_eq!(signal, Signal::TERM, "leftovers must end though TERM is dropped");
@@ -409,7 +560,8 @@ proptest! {
                     }
                     Action::ContinueIfStopped(_) => prop_assert!(!reaped),
                     Action::Arm(deadline, _) => {
-                        prop_assert!(!armed.contains(&deadline), "a deadline is armed once");
+                        let is_step = matches!(deadline, Deadline::Step(_));
+                        prop_assert!(is_step || !armed.contains(&deadline), "a deadline is armed once");
                         armed.push(deadline);
                     }
                     Action::KillAll(deadline) => {

@@ -124,11 +124,10 @@ fn kind(descriptor: BorrowedFd<'_>) -> SFlag {
 }
 
 /// Closes every descriptor but stderr. A reader of a pipe must see its end when COMMAND, and not session-init, closes it.
-/// PID 1 keeps stdin and stdout as well: many write to `/proc/1/fd/1` where they want to reach a container's output.
-pub(crate) fn close_inherited(is_pid_1: bool) {
-    if !is_pid_1 {
-        close_range(0, libc::STDERR_FILENO.saturating_sub(1));
-    }
+/// But for the first of the three that are kept, up to stderr: PID 1 keeps stdin and stdout as well, since many write to
+/// `/proc/1/fd/1` where they want to reach a container's output, and what comes before a stop is to have stdout.
+pub(crate) fn close_inherited(first_kept: RawFd) {
+    close_range(0, first_kept.saturating_sub(1));
     close_range(libc::STDERR_FILENO.saturating_add(1), RawFd::MAX);
 }
 

@@ -1,6 +1,6 @@
 //! The environment as the kernel handed it over, which nothing in session-init changes, and COMMAND's.
 
-use std::ffi::{CStr, OsStr, c_char};
+use std::ffi::{CStr, CString, OsStr, c_char};
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::ptr;
@@ -72,6 +72,13 @@ pub(super) struct Environment {
 }
 
 impl Environment {
+    /// The environment of another child: without what is meant for session-init, and with these variables.
+    #[cold]
+    pub(super) fn with(variables: &[CString]) -> Vec<*const c_char> {
+        let others = strings().filter(|string| !string.to_bytes().starts_with(OWN)).map(CStr::as_ptr);
+        others.chain(variables.iter().map(|variable| variable.as_ptr())).chain([ptr::null()]).collect()
+    }
+
     pub(super) fn new() -> Self {
         let mut environment = Self { changed: None, pids: [None; PIDS.len()], texts: [[0; 32]; PIDS.len()] };
         if strings().any(|string| is_special(string.to_bytes())) {

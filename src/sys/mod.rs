@@ -7,6 +7,7 @@
 
 pub(crate) mod allocator;
 pub(crate) mod arguments;
+pub(crate) mod aside;
 pub(crate) mod cgroup;
 pub(crate) mod clock;
 pub(crate) mod descendants;

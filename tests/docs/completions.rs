@@ -28,7 +28,7 @@ fn signals() -> Vec<String> {
 }
 
 fn value_name(flag: &Flag) -> Option<&'static str> {
-    if let Effect::Value(name, _) = flag.effect { Some(name) } else { None }
+    flag.effect.value()
 }
 
 fn forms(flag: &Flag) -> Vec<String> {

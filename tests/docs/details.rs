@@ -9,6 +9,7 @@ const DETAILS: &[(&str, &[&str])] = &[
         "--rewrite",
         &[
             "TO is the signal that is sent in the place of FROM; 0 drops it. A target behind an @ (child, group, session or all) holds for this rule alone. Rules are read from left to right, and those of the command line come after those of the variable.",
+            "FROM:STEP/STEP... is a sequence of up to 16 steps. A step is SIGNAL, SIGNAL@TARGET, or a wait: a duration with its unit (10s, 500ms). The first signals are sent at once; at a wait the rest is put off, and the same signal again ends the wait. TERM:10s/TERM holds TERM back; TERM:TERM@child/10s/TERM@all/5s/KILL@all stops in stages; with INT:INT/3s/KILL@all a second Ctrl-C kills. When COMMAND has ended, steps to child and group are passed over; without --grace or --linger session-init leaves all the same.",
             "KILL and STOP cannot be rewritten, since no process can catch them, nor CHLD, which is how ended children are reported.",
         ],
     ),
@@ -25,6 +26,12 @@ const DETAILS: &[(&str, &[&str])] = &[
         ],
     ),
     ("-g", &["It is tini's name for what is the default here."]),
+    (
+        "--pre-stop",
+        &[
+            "It runs in session-init's first working directory, with its descriptors but nothing to read, in a process group of its own, and finds SESSION_INIT_SIGNAL (such as TERM) and SESSION_INIT_COMMAND_PID. What would be sent on waits until it has ended, or the same signal comes again. A TERM that a rule drops starts it too: then it is the whole stop. A status other than 0 is told and changes nothing. --kill-after counts from the signal, and session-init does not leave before the command has ended. While one is set session-init keeps its stdout open.",
+        ],
+    ),
     (
         "--grace",
         &[

@@ -14,7 +14,7 @@ const LAYERS: [&[&str]; 10] = [
     &["main"],
     &["lib"],
     &["run"],
-    &["start", "supervise"],
+    &["start", "supervise", "pre_stop", "restore"],
     &["cli", "reach", "deadlines", "report"],
     &["supervisor", "error", "log"],
     &["sys"],
@@ -23,8 +23,17 @@ const LAYERS: [&[&str]; 10] = [
     &["signal", "nearest"],
 ];
 /// What one may use of its own layer all the same.
-const BESIDE: [(&str, &str); 4] =
-    [("signal", "nearest"), ("supervise", "start"), ("rule", "nearest"), ("report", "log")];
+const BESIDE: [(&str, &str); 9] = [
+    ("rule", "period"),
+    ("report", "cli"),
+    ("report", "reach"),
+    ("supervise", "pre_stop"),
+    ("supervise", "restore"),
+    ("signal", "nearest"),
+    ("supervise", "start"),
+    ("rule", "nearest"),
+    ("report", "log"),
+];
 /// What one may not use although it stands below: the pure do not know the system, and it knows no decisions.
 const FORBIDDEN: [(&str, &str); 3] = [("cli", "sys"), ("supervisor", "sys"), ("error", "sys")];
 

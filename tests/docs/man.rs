@@ -94,8 +94,7 @@ fn option(page: &mut String, flag: &Flag) {
     let names =
         [flag.short.map(|letter| format!("-{letter}")), (!flag.long.is_empty()).then(|| format!("--{}", flag.long))];
     let names: Vec<String> = names.into_iter().flatten().map(bold).collect();
-    let value =
-        if let Effect::Value(name, _) = flag.effect { format!(" \\fI{}\\fR", roff(name)) } else { String::new() };
+    let value = flag.effect.value().map(|name| format!(" \\fI{}\\fR", roff(name))).unwrap_or_default();
     let _ = writeln!(page, ".TP\n{}{value}", names.join(", "));
     let _ = writeln!(page, "{}.", roff(&capitalised(&flag.help.join(" "))));
     for paragraph in details::of(flag) {
@@ -115,7 +114,7 @@ fn environment(page: &mut String) {
     for flag in FLAGS {
         let Some(variable) = flag.variable else { continue };
         let says = match flag.effect {
-            Effect::Value(..) => "takes the value of",
+            Effect::Value(..) | Effect::Bytes(..) => "takes the value of",
             Effect::Level(_) => "is 0, 1 or a higher number, for so many times",
             _ => "is 1 (or yes, true, on) for",
         };

@@ -35,6 +35,7 @@ mod pid_1;
 mod readme;
 mod reaping;
 mod roles;
+mod stages;
 mod start;
 mod support;
 mod teardown;
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         pid_1::TESTS,
         readme::TESTS,
         reaping::TESTS,
+        stages::TESTS,
         start::TESTS,
         teardown::TESTS,
         terminals::TESTS,

@@ -104,6 +104,8 @@ const CALLS: &[(&str, c_long, &[c_int])] = &[
     ("rt_sigprocmask", libc::SYS_rt_sigprocmask, &[EPERM, ENOSYS]),
     ("rt_sigtimedwait", libc::SYS_rt_sigtimedwait, &[EAGAIN, EINTR, EINVAL]),
     ("sched_getaffinity", libc::SYS_sched_getaffinity, &[EPERM, ESRCH]),
+    ("dup2", libc::SYS_dup2, &[EBUSY, EINTR]),
+    ("fchdir", libc::SYS_fchdir, &[EACCES, EIO, ENOENT]),
     ("setpgid", libc::SYS_setpgid, &[EACCES, EPERM, ESRCH]),
     ("setsid", libc::SYS_setsid, &[EPERM]),
     ("statx", libc::SYS_statx, &[EACCES, ELOOP, ENOENT, ENOMEM, ENOSYS, EPERM]),
@@ -170,6 +172,17 @@ const STORIES: &[Story] = &[
     },
     Story { then: Then::StopAndContinue, ..story("TSTP and CONT", "", "$ROLE subject", SUBJECTS_STATUS) },
     Story { then: Then::ByItself, ..story("a script without #!", "", "$SCRIPT", 5) },
+    story(
+        "a stop in steps",
+        "-r TERM:HUP@child/30ms/TERM/30ms/KILL@all --grace 10s",
+        "$ROLE subject daemon",
+        SUBJECTS_STATUS,
+    ),
+    story("--pre-stop", "--pre-stop true", "$ROLE subject", SUBJECTS_STATUS),
+    Story {
+        init: |init| init.as_pid_1(),
+        ..story("--pre-stop as PID 1", "--pre-stop true --grace 10s", "$ROLE subject daemon", SUBJECTS_STATUS)
+    },
 ];
 
 /// The signals that each story's subject must get, in the order of their numbers. The last one tells that all have passed.
@@ -318,6 +331,10 @@ impl Story {
             wrong.push(format!("stdout {:?} stderr {:?}", ended.stdout, ended.stderr));
         }
         let place = fault.is_some_and(|fault| [libc::SYS_setsid, libc::SYS_setpgid].contains(&fault.call));
+        // A terminal that cannot be handed over is one that is shared.
+        let place = place
+            || self.name == "a terminal to hand over"
+                && fault.is_some_and(|fault| [libc::SYS_ioctl, libc::SYS_getsid].contains(&fault.call));
         let expected = self.expected_find();
         if !refused && !place && !found.is_empty() && found != expected {
             wrong.push(format!("COMMAND {found} instead of {expected}"));

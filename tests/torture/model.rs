@@ -1,14 +1,14 @@
-//! The supervisor against a reference: a function of everything that has happened, which keeps no state.
-//!
-//! Where the supervisor steps from phase to phase, the reference reads the whole past anew for each answer.
+//! The supervisor against a reference, written anew from what the documents say: it computes what is owed to each signal from all
+//! that has happened, with tables of facts instead of phases.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use session_init::exit::Ended;
 use session_init::period::Period;
-use session_init::route::{Place, Route, Table};
+use session_init::route::{Place, Route, Stage, Table};
 use session_init::rule::{Rule, Target};
 use session_init::signal::{Origin, Signal};
 use session_init::supervisor::{Action, Deadline, Event, Settings, Stops, Supervisor};
@@ -24,24 +24,33 @@ enum Fate {
     IsOver,
 }
 
-/// Whether session-init stays after an end that comes now.
-fn stays(settings: &Settings, past: &[Event]) -> bool {
-    settings.linger
-        || settings.grace != Period::Zero
-        || settings.kill_after.is_some() && was_asked_to_end(settings, past)
+/// What is so, after all that has happened.
+#[derive(Debug, Clone)]
+struct Facts {
+    fate: Fate,
+    asked_to_end: bool,
+    asked_to_stop: bool,
+    /// Only the command before a stop keeps session-init here.
+    waits_for_pre_stop: bool,
+    /// Of the command before a stop: whether it is still to come, and what waits for it while it runs.
+    is_to_come: bool,
+    held: Option<Vec<(Signal, Origin)>>,
+    /// How many stages are done of what each signal has begun, and whether COMMAND had ended by then.
+    begun: BTreeMap<u8, (usize, bool)>,
 }
 
-fn fate(settings: &Settings, past: &[Event]) -> Fate {
-    let step = |fate, (index, event): (usize, &Event)| match (fate, *event) {
-        (Fate::Runs, Event::CommandEnded(ended)) if stays(settings, &past[..index]) => Fate::HasLeft(ended),
-        (Fate::Runs, Event::Passed(_)) => Fate::IsKilled(None),
-        (Fate::HasLeft(ended), Event::Passed(_)) => Fate::IsKilled(Some(ended)),
-        (Fate::Runs, Event::CommandEnded(_))
-        | (Fate::HasLeft(_), Event::NothingLeft(_))
-        | (Fate::IsKilled(_), Event::AllKilled(_)) => Fate::IsOver,
-        (fate, _) => fate,
-    };
-    past.iter().enumerate().fold(Fate::Runs, step)
+impl Facts {
+    fn at_first(settings: &Settings) -> Self {
+        Self {
+            fate: Fate::Runs,
+            asked_to_end: false,
+            asked_to_stop: false,
+            waits_for_pre_stop: false,
+            is_to_come: settings.pre_stop,
+            held: None,
+            begun: BTreeMap::new(),
+        }
+    }
 }
 
 fn number(signal: Signal) -> u8 {
@@ -58,25 +67,6 @@ fn is_job_control(signal: Signal) -> bool {
     [20, 21, 22].contains(&number(signal))
 }
 
-/// The signal that an event brings.
-fn brought(event: Event) -> Option<(Signal, Origin)> {
-    match event {
-        Event::Signal(signal, origin) => Some((signal, origin)),
-        Event::Resumed(origin) => Some((Signal::CONT, origin)),
-        _ => None,
-    }
-}
-
-/// Whether COMMAND is asked to end by this signal, under one name or the other.
-fn asks_to_end(settings: &Settings, signal: Signal) -> bool {
-    matches!(settings.table.route(signal), Route::Forward(becomes, _) if asks(signal) || asks(becomes))
-}
-
-/// A key of the terminal asks COMMAND to end as well as a signal that is sent on.
-fn was_asked_to_end(settings: &Settings, past: &[Event]) -> bool {
-    past.iter().any(|event| brought(*event).is_some_and(|(signal, _)| asks_to_end(settings, signal)))
-}
-
 /// Whether session-init's whole group has got it already.
 fn is_everybodys(settings: &Settings, signal: Signal, origin: Origin) -> bool {
     settings.place == Place::Shared
@@ -87,113 +77,253 @@ fn is_everybodys(settings: &Settings, signal: Signal, origin: Origin) -> bool {
         }
 }
 
-/// Whether the last that was heard of a stop is that a process asked session-init for one.
-fn was_asked_to_stop(settings: &Settings, past: &[Event]) -> bool {
-    let mut asked = past.iter().enumerate().filter_map(|(index, event)| {
-        let (signal, origin) = brought(*event)?;
-        let is_heard = matches!(fate(settings, &past[..index]), Fate::Runs | Fate::HasLeft(_));
-        let is_sent = matches!(settings.table.route(signal), Route::Forward(..));
-        match number(signal) {
-            18 => Some(false),
-            _ if is_job_control(signal) && is_heard && is_sent && settings.stops != Stops::Never => {
-                (!is_everybodys(settings, signal, origin)).then_some(true)
+/// What is sent for a signal, first and last.
+fn stages(settings: &Settings, signal: Signal) -> Vec<Stage> {
+    match settings.table.route(signal) {
+        Route::Drop => Vec::new(),
+        Route::Forward(sent, target) => vec![Stage::Send(sent, target)],
+        Route::Steps(place) => settings.table.sequence(place).to_vec(),
+    }
+}
+
+fn first_sent(settings: &Settings, signal: Signal) -> Option<Signal> {
+    stages(settings, signal).iter().find_map(|stage| if let Stage::Send(sent, _) = stage { Some(*sent) } else { None })
+}
+
+fn farewell(settings: &Settings) -> Signal {
+    first_sent(settings, Signal::TERM).unwrap_or(Signal::TERM)
+}
+
+/// One turn: what is so then, and what is to be done.
+struct Turn<'settings> {
+    settings: &'settings Settings,
+    facts: Facts,
+    actions: Vec<Action>,
+}
+
+impl Turn<'_> {
+    fn runs(&self) -> bool {
+        self.facts.fate == Fate::Runs
+    }
+
+    fn lives(&self) -> bool {
+        matches!(self.facts.fate, Fate::Runs | Fate::HasLeft(_))
+    }
+
+    fn event(&mut self, event: Event) {
+        match (event, self.facts.fate) {
+            (Event::PreStopEnded, _) => self.pre_stop_ended(),
+            (Event::Signal(signal, origin), Fate::Runs | Fate::HasLeft(_)) => self.signal(signal, origin),
+            (Event::Resumed(origin), Fate::Runs | Fate::HasLeft(_)) => {
+                self.signal(Signal::CONT, origin);
+                if self.settings.place == Place::Shared {
+                    let continued = |action: &Action| match *action {
+                        Action::Send(sent, target) if number(sent) == 18 => Action::Continue(target),
+                        other => other,
+                    };
+                    self.actions = self.actions.iter().map(continued).collect();
+                }
             }
-            _ => None,
+            (Event::CommandStopped(signal), Fate::Runs) => match self.settings.stops {
+                Stops::WhenAsked | Stops::AsJob if self.facts.asked_to_stop => {
+                    self.actions.push(Action::Stop(Signal::STOP));
+                }
+                Stops::AsJob => {
+                    self.actions.push(Action::Stop(if is_job_control(signal) { signal } else { Signal::TSTP }));
+                }
+                _ => {}
+            },
+            (Event::NotStopped(signal), Fate::Runs) if number(signal) == 20 => {
+                self.actions.push(Action::Continue(Target::Group));
+            }
+            (Event::NotStopped(signal), Fate::HasLeft(_)) if number(signal) == 20 => {
+                self.actions.push(Action::Continue(Target::All));
+            }
+            (Event::CommandEnded(ended), Fate::Runs) => self.command_ended(ended),
+            (Event::NothingLeft(last), Fate::HasLeft(ended)) => self.finish(match last {
+                Some(last) if self.settings.linger && ended == Ended::Exited(0) => last,
+                _ => ended,
+            }),
+            (Event::Passed(Deadline::Step(signal)), Fate::Runs | Fate::HasLeft(_)) => self.stages(signal, None),
+            (Event::Passed(deadline), Fate::Runs | Fate::HasLeft(_)) => self.kill(deadline),
+            (Event::AllKilled(now), Fate::IsKilled(before)) => {
+                let ended = before.or(now).unwrap_or(Ended::Signaled(Signal::KILL));
+                if before.is_none() {
+                    self.restore(ended);
+                }
+                self.finish(ended);
+            }
+            _ => {}
         }
-    });
-    asked.next_back() == Some(true)
+    }
+
+    fn kill(&mut self, deadline: Deadline) {
+        self.facts.fate = Fate::IsKilled(if let Fate::HasLeft(ended) = self.facts.fate { Some(ended) } else { None });
+        self.actions.push(Action::KillAll(deadline));
+    }
+
+    fn finish(&mut self, ended: Ended) {
+        self.facts.fate = Fate::IsOver;
+        self.actions.push(Action::Finish(ended));
+    }
+
+    fn restore(&mut self, ended: Ended) {
+        if self.settings.place == Place::Shared && matches!(ended, Ended::Signaled(_)) {
+            self.actions.push(Action::RestoreTerminal);
+        }
+    }
+
+    fn signal(&mut self, signal: Signal, origin: Origin) {
+        if number(signal) == 18 {
+            self.facts.asked_to_stop = false;
+        }
+        let sent = first_sent(self.settings, signal);
+        let is_stop = asks(signal) && (sent.is_some() || number(signal) == 15) || sent.is_some_and(asks);
+        if self.runs() && is_stop && self.facts.is_to_come {
+            self.facts.is_to_come = false;
+            self.facts.held = Some(sent.map(|_| (signal, origin)).into_iter().collect());
+            self.actions.push(Action::StartPreStop(signal));
+            return self.count_down();
+        }
+        if self.runs()
+            && is_stop
+            && sent.is_some()
+            && let Some(held) = &mut self.facts.held
+        {
+            let again = held.iter().position(|(earlier, _)| *earlier == signal);
+            match again {
+                Some(place) => drop(held.remove(place)),
+                None => {
+                    held.push((signal, origin));
+                    return self.count_down();
+                }
+            }
+        }
+        self.pass_on(signal, origin);
+    }
+
+    fn pass_on(&mut self, signal: Signal, origin: Origin) {
+        if stages(self.settings, signal).is_empty() {
+            return;
+        }
+        let late = !self.runs();
+        match self.settings.table.route(signal) {
+            Route::Steps(_) => {
+                if self.facts.begun.contains_key(&number(signal)) {
+                    self.actions.push(Action::Disarm(Deadline::Step(signal)));
+                } else {
+                    self.facts.begun.insert(number(signal), (0, late));
+                }
+                if asks(signal) {
+                    self.count_down();
+                }
+                self.stages(signal, Some(origin));
+            }
+            Route::Forward(sent, target) => self.send(signal, Some(origin), sent, target, late || !self.runs()),
+            Route::Drop => {}
+        }
+        if is_job_control(signal) && self.settings.stops != Stops::Never && self.lives() {
+            let everybodys = is_everybodys(self.settings, signal, origin);
+            self.facts.asked_to_stop |= !everybodys;
+            let by = if everybodys { signal } else { Signal::STOP };
+            if !self.runs() {
+                self.actions.push(Action::Stop(by));
+            } else if self.settings.stops == Stops::AsJob || self.facts.asked_to_stop {
+                self.actions.push(Action::StopIfStopped(by));
+            }
+        }
+    }
+
+    fn stages(&mut self, signal: Signal, origin: Option<Origin>) {
+        let all = stages(self.settings, signal);
+        while let Some((done, late)) = self.facts.begun.get(&number(signal)).copied() {
+            let Some(stage) = all.get(done) else {
+                self.facts.begun.remove(&number(signal));
+                return;
+            };
+            self.facts.begun.insert(number(signal), (done + 1, late));
+            match *stage {
+                Stage::Wait(time) => return self.actions.push(Action::Arm(Deadline::Step(signal), time)),
+                Stage::Send(sent, target) => self.send(signal, origin, sent, target, late),
+            }
+        }
+    }
+
+    fn send(&mut self, received: Signal, origin: Option<Origin>, sent: Signal, target: Target, late: bool) {
+        let everybodys =
+            sent == received && origin.is_some_and(|origin| is_everybodys(self.settings, received, origin));
+        let target = match (self.facts.fate, target) {
+            (Fate::IsKilled(_) | Fate::IsOver, _) => return,
+            (Fate::Runs, target) => target,
+            (Fate::HasLeft(_), _) if late => Target::All,
+            (Fate::HasLeft(_), Target::Child | Target::Group) => return,
+            (Fate::HasLeft(_), target) => target,
+        };
+        if number(sent) == 9 && target == Target::All {
+            return self.kill(Deadline::Step(received));
+        }
+        match everybodys {
+            true if is_job_control(received) && self.settings.stops == Stops::Never => {}
+            true => self.actions.push(Action::SendOutside(sent, target)),
+            false if !self.runs() && !late && sent == farewell(self.settings) => {
+                self.actions.push(Action::SendToOthers(sent, target));
+            }
+            false => self.actions.push(Action::Send(sent, target)),
+        }
+        let wakes = |signal| asks(signal) || number(signal) == 1;
+        if self.runs() && (wakes(received) || wakes(sent)) && !is_job_control(sent) && number(sent) != 19 {
+            self.actions.push(Action::ContinueIfStopped(target));
+        }
+        if asks(received) || asks(sent) {
+            self.count_down();
+        }
+    }
+
+    fn count_down(&mut self) {
+        if !std::mem::replace(&mut self.facts.asked_to_end, true)
+            && let Some(period) = self.settings.kill_after
+        {
+            self.actions.push(Action::Arm(Deadline::KillAfter, period));
+        }
+    }
+
+    fn pre_stop_ended(&mut self) {
+        let Some(held) = self.facts.held.take() else { return };
+        match self.facts.fate {
+            Fate::Runs => held.into_iter().for_each(|(signal, origin)| self.pass_on(signal, origin)),
+            Fate::HasLeft(ended) if self.facts.waits_for_pre_stop => self.finish(ended),
+            _ => {}
+        }
+    }
+
+    fn command_ended(&mut self, ended: Ended) {
+        let Settings { linger, single_child, grace, kill_after, .. } = *self.settings;
+        self.restore(ended);
+        let stays = linger || grace != Period::Zero || kill_after.is_some() && self.facts.asked_to_end;
+        let term = farewell(self.settings);
+        self.actions.push(match (linger, stays, single_child) {
+            (true, ..) | (false, false, true) => Action::ReapCommand,
+            (false, true, _) => Action::TakeLeave(term, Target::All),
+            (false, false, false) => Action::TakeLeave(term, Target::Group),
+        });
+        self.facts.fate = Fate::HasLeft(ended);
+        self.facts.waits_for_pre_stop = !stays;
+        match grace {
+            _ if !stays && self.facts.held.is_none() => self.finish(ended),
+            Period::Finite(grace) if !linger => self.actions.push(Action::Arm(Deadline::Grace, grace)),
+            _ => {}
+        }
+    }
 }
 
 fn answer(settings: &Settings, past: &[Event], now: Event) -> Vec<Action> {
-    let fate = fate(settings, past);
-    match (now, fate) {
-        (Event::Signal(..) | Event::Resumed(_), Fate::Runs | Fate::HasLeft(_)) => to_signal(settings, past, now),
-        (Event::CommandStopped(signal), Fate::Runs) => {
-            let asked = was_asked_to_stop(settings, past);
-            match settings.stops {
-                Stops::WhenAsked | Stops::AsJob if asked => vec![Action::Stop(Signal::STOP)],
-                Stops::AsJob if is_job_control(signal) => vec![Action::Stop(signal)],
-                Stops::AsJob => vec![Action::Stop(Signal::TSTP)],
-                _ => Vec::new(),
-            }
-        }
-        (Event::NotStopped(signal), Fate::Runs) if number(signal) == 20 => vec![Action::Continue(Target::Group)],
-        (Event::NotStopped(signal), Fate::HasLeft(_)) if number(signal) == 20 => vec![Action::Continue(Target::All)],
-        (Event::CommandEnded(ended), Fate::Runs) => to_end(settings, past, ended),
-        (Event::NothingLeft(last), Fate::HasLeft(ended)) => vec![Action::Finish(match last {
-            Some(last) if settings.linger && ended == Ended::Exited(0) => last,
-            _ => ended,
-        })],
-        (Event::Passed(deadline), Fate::Runs | Fate::HasLeft(_)) => vec![Action::KillAll(deadline)],
-        (Event::AllKilled(ended), Fate::IsKilled(before)) => {
-            let ended = before.or(ended).unwrap_or(Ended::Signaled(Signal::KILL));
-            let restored = before.is_none().then(|| restore(settings, ended)).flatten();
-            restored.into_iter().chain([Action::Finish(ended)]).collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn to_signal(settings: &Settings, past: &[Event], now: Event) -> Vec<Action> {
-    let mut actions = Vec::new();
-    let Some((signal, origin)) = brought(now) else { return actions };
-    let Route::Forward(becomes, target) = settings.table.route(signal) else { return actions };
-    let runs = fate(settings, past) == Fate::Runs;
-    let target = if runs { target } else { Target::All };
-    let stops = settings.stops != Stops::Never;
-    let resumes = matches!(now, Event::Resumed(_)) && settings.place == Place::Shared && number(becomes) == 18;
-    let everybodys = is_everybodys(settings, signal, origin);
-    if becomes == signal && everybodys {
-        if stops || !is_job_control(signal) {
-            actions.push(Action::SendOutside(becomes, target));
-        }
-    } else {
-        actions.push(if resumes { Action::Continue(target) } else { Action::Send(becomes, target) });
-    }
-    let wakes = |signal| asks(signal) || number(signal) == 1;
-    if runs && (wakes(signal) || wakes(becomes)) && !is_job_control(becomes) && number(becomes) != 19 {
-        actions.push(Action::ContinueIfStopped(target));
-    }
-    if let Some(period) = settings.kill_after
-        && asks_to_end(settings, signal)
-        && !was_asked_to_end(settings, past)
-    {
-        actions.push(Action::Arm(Deadline::KillAfter, period));
-    }
-    if is_job_control(signal) && stops {
-        let by = if everybodys { signal } else { Signal::STOP };
-        if !runs {
-            actions.push(Action::Stop(by));
-        } else if !everybodys || settings.stops == Stops::AsJob || was_asked_to_stop(settings, past) {
-            actions.push(Action::StopIfStopped(by));
-        }
-    }
-    actions
-}
-
-fn to_end(settings: &Settings, past: &[Event], ended: Ended) -> Vec<Action> {
-    let mut actions: Vec<Action> = restore(settings, ended).into_iter().collect();
-    let stays = stays(settings, past);
-    let term = match settings.table.route(Signal::TERM) {
-        Route::Forward(signal, _) => signal,
-        Route::Drop => Signal::TERM,
+    let turn = |facts: Facts, event: &Event| {
+        let mut turn = Turn { settings, facts, actions: Vec::new() };
+        turn.event(*event);
+        turn
     };
-    actions.push(match (settings.linger, stays, settings.single_child) {
-        (true, ..) | (false, false, true) => Action::ReapCommand,
-        (false, true, _) => Action::TakeLeave(term, Target::All),
-        (false, false, false) => Action::TakeLeave(term, Target::Group),
-    });
-    match (stays, settings.grace) {
-        (false, _) => actions.push(Action::Finish(ended)),
-        (true, Period::Finite(grace)) if !settings.linger => actions.push(Action::Arm(Deadline::Grace, grace)),
-        _ => {}
-    }
-    actions
-}
-
-fn restore(settings: &Settings, ended: Ended) -> Option<Action> {
-    let killed = matches!(ended, Ended::Signaled(_));
-    (settings.place == Place::Shared && killed).then_some(Action::RestoreTerminal)
+    let facts = past.iter().fold(Facts::at_first(settings), |facts, event| turn(facts, event).facts);
+    turn(facts, &now).actions
 }
 
 fn any_signal() -> impl Strategy<Value = Signal> {
@@ -207,14 +337,22 @@ fn any_settings() -> impl Strategy<Value = Settings> {
     let stops = prop_oneof![Just(Stops::Never), Just(Stops::WhenAsked), Just(Stops::AsJob)];
     let kill_after = prop::option::of(Just(Duration::from_secs(7)));
     let targets = prop_oneof![Just(Target::Child), Just(Target::Group), Just(Target::Session), Just(Target::All)];
-    let rule = (1_u8..=64, 0_u8..=64).prop_filter_map("a rule", |(from, to)| Rule::parse(&format!("{from}:{to}")).ok());
+    let plain =
+        (1_u8..=64, 0_u8..=64).prop_filter_map("a rule", |(from, to)| Rule::parse(&format!("{from}:{to}")).ok());
+    let froms = ["TERM", "INT", "TSTP", "USR1", "CONT"].map(|from| Just(from).boxed());
+    let step = || prop_oneof!["[1-5]s/(9|15|2|3)", "(15|2|19|20|18)@(child|group|session|all)", "(9|15)@all"];
+    let steps = (proptest::strategy::Union::new(froms), prop::collection::vec(step(), 1..5));
+    let steps =
+        steps.prop_filter_map("steps", |(from, steps)| Rule::parse(&format!("{from}:{}", steps.join("/"))).ok());
+    let rule = prop_oneof![2 => plain, 1 => steps];
     let rules = prop::collection::vec(rule, 0..6);
-    (place, stops, any::<bool>(), grace, kill_after, any::<bool>(), targets, rules).prop_map(
-        |(place, stops, single_child, grace, kill_after, linger, target, rules)| Settings {
+    (place, stops, any::<[bool; 3]>(), grace, kill_after, targets, rules).prop_map(
+        |(place, stops, [single_child, linger, pre_stop], grace, kill_after, target, rules)| Settings {
             table: Table::new(target, place, &rules),
             place,
             single_child,
             stops,
+            pre_stop,
             grace,
             kill_after,
             linger,
@@ -226,6 +364,7 @@ fn any_event() -> impl Strategy<Value = Event> {
     let received = any_signal().prop_filter("one that can be caught", |signal| ![9, 17, 19].contains(&number(*signal)));
     let often = prop_oneof![Just(1_u8), Just(2), Just(3), Just(15), Just(18), Just(20), Just(21), Just(22), Just(28)];
     let often = often.prop_filter_map("a signal", Signal::new);
+    let waiting = prop_oneof![Just(Signal::TERM), Just(Signal::INT), Just(Signal::TSTP), Just(Signal::USR1)];
     let process = || (0..9_i32).prop_map(Origin::Process);
     let member = || (2..9_i32).prop_map(Origin::Member);
     let origin = || prop_oneof![Just(Origin::Kernel), Just(Origin::Other), process(), member()];
@@ -239,6 +378,9 @@ fn any_event() -> impl Strategy<Value = Event> {
         4 => stop().prop_map(Event::CommandStopped),
         2 => stop().prop_map(Event::NotStopped),
         1 => prop::option::of(ended()).prop_map(Event::NothingLeft),
+        2 => Just(Event::PreStopEnded),
+        4 => any_signal().prop_map(|signal| Event::Passed(Deadline::Step(signal))),
+        4 => waiting.prop_map(|signal| Event::Passed(Deadline::Step(signal))),
         1 => Just(Event::Passed(Deadline::Grace)),
         1 => Just(Event::Passed(Deadline::KillAfter)),
         2 => prop::option::of(ended()).prop_map(Event::AllKilled),

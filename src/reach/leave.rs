@@ -1,0 +1,93 @@
+//! Telling the end to whoever has not heard of it.
+
+#![forbid(unsafe_code)]
+
+use super::scope::{Scope, TELLING, record};
+use super::words::Whom;
+use super::{Reach, Sent};
+use crate::route::Place;
+use crate::rule::Target;
+use crate::signal::Signal;
+use crate::stat::Stat;
+use crate::sys::procfs::{self, Moment};
+use crate::sys::{Errno, Pid, descendants, kill as signal_to, process, wait};
+
+impl Reach<'_> {
+    /// Takes note that whoever is in this scope now is being told to end.
+    pub(super) fn note(&mut self, scope: Scope) {
+        let moment = Moment::now();
+        self.told.retain(|(known, _)| *known != scope);
+        self.told.push((scope, moment));
+    }
+
+    fn was_told(&self, pid: Pid, stat: &Stat) -> bool {
+        self.told.iter().any(|(scope, moment)| scope.holds(stat) && moment.knew(pid, stat))
+    }
+
+    /// Sends the signal that asks for the end to those of the target that have not got it.
+    pub(crate) fn send_to_others(&mut self, signal: Signal, target: Target) -> Sent {
+        let scope = self.scope(target);
+        let whom = Whom::new(self.command, target, scope.group, scope.session);
+        let (mut result, mut count) = (Err(Errno::ESRCH), 0);
+        let moment = Moment::now();
+        if procfs::is_usable() {
+            descendants::for_each(TELLING, &mut |one| {
+                if !one.stat.is_zombie && scope.holds(&one.stat) && !self.was_told(one.pid, &one.stat) {
+                    record(&mut result, one.send(signal), &mut count);
+                }
+            });
+        }
+        self.told.push((scope, moment));
+        self.as_sent(signal, target, whom.counted(count), result)
+    }
+
+    /// Asks what COMMAND leaves in the target to end, each process once, and lets go on what is stopped; reaps COMMAND, and
+    /// what else has ended by then.
+    ///
+    /// Who got the signal before does not get it again: to many programs a second one means "by force". Who ignores it, as the
+    /// `&` children of a shell ignore INT and QUIT, gets TERM.
+    pub(crate) fn take_leave(&mut self, signal: Signal, target: Target) -> Sent {
+        self.sent = self.sent.with(signal).with(Signal::TERM);
+        let scope = self.scope(target);
+        let whom = Whom::new(self.command, target, scope.group, scope.session);
+        // All at once, so that nobody forks away from it; but then nobody can be left out.
+        let mut sent = match target {
+            _ if !self.told.is_empty() => Err(Errno::ESRCH),
+            Target::Group if self.place == Place::Own => signal_to::group(self.command, signal),
+            Target::All if process::is_pid_1() && scope == Scope::default() => signal_to::everyone(signal),
+            _ => Err(Errno::ESRCH),
+        };
+        self.reap_command();
+        if self.reap_orphans() && !(process::is_pid_1() && signal_to::somebody_is_left()) {
+            return self.as_sent(signal, target, whom, sent);
+        }
+        if sent.is_ok() {
+            self.note(scope);
+        }
+        if !procfs::is_usable() {
+            // An orphan in COMMAND's group keeps its id from being another group's.
+            if self.place == Place::Own && wait::has_child_in(self.command) {
+                let _ = signal_to::group(self.command, Signal::CONT);
+            }
+            return self.as_sent(signal, target, whom, sent);
+        }
+        let mut count = 0_usize;
+        descendants::for_each(TELLING, &mut |one| {
+            if one.stat.is_zombie || !scope.holds(&one.stat) {
+                return;
+            }
+            let told = self.was_told(one.pid, &one.stat);
+            if signal != Signal::TERM && procfs::ignores(one.pid, signal) {
+                record(&mut sent, one.send(Signal::TERM), &mut count);
+            } else if !told {
+                record(&mut sent, one.send(signal), &mut count);
+            }
+            if one.stat.is_stopped {
+                let _ = one.send(Signal::CONT);
+            }
+        });
+        self.note(scope);
+        let whom = if sent.is_ok() && count > 0 { whom.counted(count) } else { whom };
+        self.as_sent(signal, target, whom, sent)
+    }
+}
