@@ -16,6 +16,7 @@ mod behaviour;
 mod control;
 mod engine;
 mod examples;
+mod host;
 mod image;
 mod problem;
 mod process;
@@ -36,6 +37,7 @@ use std::time::Duration;
 use behaviour::{Bench, CASES, Case};
 use engine::{CommandLine, Containerd, Engine, Runtime, docker, podman};
 use examples::{Checkout, EXAMPLES, Example, Validator, With};
+use host::{Host, Program};
 use image::Images;
 use problem::{Doing as _, Problem, Result, failed, skipped};
 use report::{Report, print};
@@ -249,10 +251,14 @@ impl<'suite> Suite<'suite> {
     }
 
     fn programs(self) {
-        let host = programs::Host { scratch: self.scratch, init: self.init };
         for program in &programs::PROGRAMS {
-            self.report.case("program", program.name, || (program.run)(&host));
+            self.program(program);
         }
+    }
+
+    fn program(self, program: &Program) {
+        let host = Host { scratch: self.scratch, init: self.init };
+        self.report.case("program", program.name, || (program.run)(&host));
     }
 
     /// Runs the cases once more where PID 1 is no init.
