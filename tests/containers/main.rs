@@ -26,6 +26,7 @@ mod scratch;
 mod special;
 mod sys;
 mod terminal;
+mod wild;
 
 use std::env;
 use std::fs;
@@ -91,6 +92,9 @@ fn run_in(scratch: &Scratch, report: &Report, validator: Option<Validator>) -> R
         Box::new(|| suite.programs()),
         Box::new(|| suite.examples_on_host(validator)),
     ];
+    for program in &wild::PROGRAMS {
+        parts.push(Box::new(|| suite.program(program)));
+    }
     if !is_control {
         parts.push(Box::new(|| suite.control(&no_init)));
     }

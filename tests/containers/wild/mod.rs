@@ -1,0 +1,9 @@
+//! What images in the wild expect of an init, whatever they were written for: logs by way of `/proc/1/fd`, su and runuser
+//! in the middle, sockets from systemd, a pod's first process, and people who come in from outside.
+
+mod cron;
+
+use crate::host::Program;
+
+/// Programs of the host, each to be run beside the others: they mostly wait.
+pub(crate) const PROGRAMS: [Program; 1] = [Program { name: "cron, which writes to /proc/1/fd", run: cron::log }];
