@@ -85,6 +85,12 @@ impl Hosted {
         seen.map_err(|problem| self.with_output(problem))
     }
 
+    /// Waits until it prints a line.
+    pub(crate) fn wait_for_line(&mut self, line: &str) -> Result<()> {
+        let output = self.output.clone();
+        self.wait_for(&format!("the line '{line}'"), || read(&output).lines().any(|read| read == line).then_some(()))
+    }
+
     /// Waits until somebody listens on the socket.
     pub(crate) fn wait_for_socket(&mut self, socket: &Path) -> Result<()> {
         self.wait_for("somebody listens on the socket", || UnixStream::connect(socket).ok().map(drop))

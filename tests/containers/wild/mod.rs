@@ -2,8 +2,13 @@
 //! in the middle, sockets from systemd, a pod's first process, and people who come in from outside.
 
 mod cron;
+mod users;
 
 use crate::host::Program;
 
 /// Programs of the host, each to be run beside the others: they mostly wait.
-pub(crate) const PROGRAMS: [Program; 1] = [Program { name: "cron, which writes to /proc/1/fd", run: cron::log }];
+pub(crate) const PROGRAMS: [Program; 3] = [
+    Program { name: "cron, which writes to /proc/1/fd", run: cron::log },
+    Program { name: "su above Python", run: users::su },
+    Program { name: "runuser above Python", run: users::runuser },
+];
