@@ -114,6 +114,12 @@ impl Hosted {
         }
     }
 
+    /// Kills session-init, and everything with it.
+    pub(crate) fn kill(mut self) -> Result<()> {
+        self.signal(sys::SIGKILL)?;
+        self.job.wait(PATIENCE).map(drop)
+    }
+
     /// Waits for the end, at which session-init must not have had to kill anything.
     pub(crate) fn expect_end(&mut self, wanted: i32) -> Result<()> {
         let status = self.job.wait(PATIENCE).map_err(|problem| self.with_output(problem))?;

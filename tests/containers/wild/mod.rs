@@ -2,13 +2,16 @@
 //! in the middle, sockets from systemd, a pod's first process, and people who come in from outside.
 
 mod cron;
+mod postgres;
 mod users;
 
 use crate::host::Program;
 
 /// Programs of the host, each to be run beside the others: they mostly wait.
-pub(crate) const PROGRAMS: [Program; 3] = [
+pub(crate) const PROGRAMS: [Program; 5] = [
     Program { name: "cron, which writes to /proc/1/fd", run: cron::log },
     Program { name: "su above Python", run: users::su },
     Program { name: "runuser above Python", run: users::runuser },
+    Program { name: "PostgreSQL below su", run: postgres::su },
+    Program { name: "PostgreSQL below runuser", run: postgres::runuser },
 ];
