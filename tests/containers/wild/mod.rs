@@ -3,15 +3,18 @@
 
 mod cron;
 mod postgres;
+mod sockets;
 mod users;
 
 use crate::host::Program;
 
 /// Programs of the host, each to be run beside the others: they mostly wait.
-pub(crate) const PROGRAMS: [Program; 5] = [
+pub(crate) const PROGRAMS: [Program; 7] = [
     Program { name: "cron, which writes to /proc/1/fd", run: cron::log },
     Program { name: "su above Python", run: users::su },
     Program { name: "runuser above Python", run: users::runuser },
     Program { name: "PostgreSQL below su", run: postgres::su },
     Program { name: "PostgreSQL below runuser", run: postgres::runuser },
+    Program { name: "systemd-socket-activate", run: sockets::activate },
+    Program { name: "variables with a pid", run: sockets::variables },
 ];
