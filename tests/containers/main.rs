@@ -186,7 +186,7 @@ impl<'suite> Suite<'suite> {
             name: case.name,
             run: Box::new(move |engine: &E| (case.run)(self.bench(engine))),
         };
-        CASES.iter().map(work).collect()
+        CASES.iter().chain(&wild::CASES).map(work).collect()
     }
 
     fn runtime(self, name: &'static str) {
@@ -279,6 +279,6 @@ impl<'suite> Suite<'suite> {
                 control::expect_failure(bench, case)
             }),
         };
-        self.work(start, CASES.iter().filter(|case| case.needs_init).map(work).collect());
+        self.work(start, CASES.iter().chain(&wild::CASES).filter(|case| case.needs_init).map(work).collect());
     }
 }

@@ -2,10 +2,12 @@
 //! in the middle, sockets from systemd, a pod's first process, and people who come in from outside.
 
 mod cron;
+mod outside;
 mod postgres;
 mod sockets;
 mod users;
 
+use crate::behaviour::Case;
 use crate::host::Program;
 
 /// Programs of the host, each to be run beside the others: they mostly wait.
@@ -17,4 +19,10 @@ pub(crate) const PROGRAMS: [Program; 7] = [
     Program { name: "PostgreSQL below runuser", run: postgres::runuser },
     Program { name: "systemd-socket-activate", run: sockets::activate },
     Program { name: "variables with a pid", run: sockets::variables },
+];
+
+/// What every engine runs besides, and is in no table.
+pub(crate) const CASES: [Case; 2] = [
+    Case::needs_init("exec under a `--grace` that suffices", outside::grace_suffices),
+    Case::needs_init("exec under a `--grace` that runs out", outside::grace_runs_out),
 ];
