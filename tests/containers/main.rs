@@ -216,9 +216,10 @@ impl<'suite> Suite<'suite> {
         self.work(|| podman::set_up(self.scratch, self.images, self.init), work);
     }
 
-    fn special(self, group: &'static str) -> [Work<'suite, CommandLine<'suite>>; 2] {
+    fn special(self, group: &'static str) -> [Work<'suite, CommandLine<'suite>>; 3] {
         [
             Work { group, name: special::OWN_INIT, run: Box::new(move |engine| special::own_init(self.bench(engine))) },
+            Work { group, name: wild::INIT_OPTION, run: Box::new(move |engine| wild::child_alone(self.bench(engine))) },
             Work {
                 group,
                 name: special::STOP_SIGNAL,

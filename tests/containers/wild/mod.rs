@@ -2,6 +2,7 @@
 //! in the middle, sockets from systemd, a pod's first process, and people who come in from outside.
 
 mod cron;
+mod init_option;
 mod outside;
 mod postgres;
 mod sockets;
@@ -9,6 +10,8 @@ mod users;
 
 use crate::behaviour::Case;
 use crate::host::Program;
+
+pub(crate) use init_option::{NAME as INIT_OPTION, child_alone};
 
 /// Programs of the host, each to be run beside the others: they mostly wait.
 pub(crate) const PROGRAMS: [Program; 7] = [
