@@ -212,6 +212,11 @@ impl<'suite> Suite<'suite> {
             name: special::POD,
             run: Box::new(move |podman| special::pod(self.bench(podman), podman)),
         });
+        work.push(Work {
+            group: "podman",
+            name: wild::PAUSE,
+            run: Box::new(move |podman| wild::pause(self.bench(podman), podman)),
+        });
         work.extend(self.examples("podman example", &[With::Engine, With::Podman]));
         self.work(|| podman::set_up(self.scratch, self.images, self.init), work);
     }

@@ -4,6 +4,7 @@
 mod cron;
 mod init_option;
 mod outside;
+mod pause;
 mod postgres;
 mod sockets;
 mod users;
@@ -12,6 +13,7 @@ use crate::behaviour::Case;
 use crate::host::Program;
 
 pub(crate) use init_option::{NAME as INIT_OPTION, child_alone};
+pub(crate) use pause::{NAME as PAUSE, pause};
 
 /// Programs of the host, each to be run beside the others: they mostly wait.
 pub(crate) const PROGRAMS: [Program; 7] = [
