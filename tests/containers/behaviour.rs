@@ -30,7 +30,7 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    const fn needs_init(name: &'static str, run: fn(Bench<'_>) -> Result<String>) -> Self {
+    pub(crate) const fn needs_init(name: &'static str, run: fn(Bench<'_>) -> Result<String>) -> Self {
         Self { name, needs_init: true, run }
     }
 

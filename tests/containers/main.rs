@@ -16,6 +16,7 @@ mod behaviour;
 mod control;
 mod engine;
 mod examples;
+mod host;
 mod image;
 mod problem;
 mod process;
@@ -25,6 +26,7 @@ mod scratch;
 mod special;
 mod sys;
 mod terminal;
+mod wild;
 
 use std::env;
 use std::fs;
@@ -36,6 +38,7 @@ use std::time::Duration;
 use behaviour::{Bench, CASES, Case};
 use engine::{CommandLine, Containerd, Engine, Runtime, docker, podman};
 use examples::{Checkout, EXAMPLES, Example, Validator, With};
+use host::{Host, Program};
 use image::Images;
 use problem::{Doing as _, Problem, Result, failed, skipped};
 use report::{Report, print};
@@ -89,6 +92,9 @@ fn run_in(scratch: &Scratch, report: &Report, validator: Option<Validator>) -> R
         Box::new(|| suite.programs()),
         Box::new(|| suite.examples_on_host(validator)),
     ];
+    for program in &wild::PROGRAMS {
+        parts.push(Box::new(|| suite.program(program)));
+    }
     if !is_control {
         parts.push(Box::new(|| suite.control(&no_init)));
     }
@@ -180,7 +186,7 @@ impl<'suite> Suite<'suite> {
             name: case.name,
             run: Box::new(move |engine: &E| (case.run)(self.bench(engine))),
         };
-        CASES.iter().map(work).collect()
+        CASES.iter().chain(&wild::CASES).map(work).collect()
     }
 
     fn runtime(self, name: &'static str) {
@@ -206,13 +212,19 @@ impl<'suite> Suite<'suite> {
             name: special::POD,
             run: Box::new(move |podman| special::pod(self.bench(podman), podman)),
         });
+        work.push(Work {
+            group: "podman",
+            name: wild::PAUSE,
+            run: Box::new(move |podman| wild::pause(self.bench(podman), podman)),
+        });
         work.extend(self.examples("podman example", &[With::Engine, With::Podman]));
         self.work(|| podman::set_up(self.scratch, self.images, self.init), work);
     }
 
-    fn special(self, group: &'static str) -> [Work<'suite, CommandLine<'suite>>; 2] {
+    fn special(self, group: &'static str) -> [Work<'suite, CommandLine<'suite>>; 3] {
         [
             Work { group, name: special::OWN_INIT, run: Box::new(move |engine| special::own_init(self.bench(engine))) },
+            Work { group, name: wild::INIT_OPTION, run: Box::new(move |engine| wild::child_alone(self.bench(engine))) },
             Work {
                 group,
                 name: special::STOP_SIGNAL,
@@ -249,10 +261,14 @@ impl<'suite> Suite<'suite> {
     }
 
     fn programs(self) {
-        let host = programs::Host { scratch: self.scratch, init: self.init };
         for program in &programs::PROGRAMS {
-            self.report.case("program", program.name, || (program.run)(&host));
+            self.program(program);
         }
+    }
+
+    fn program(self, program: &Program) {
+        let host = Host { scratch: self.scratch, init: self.init };
+        self.report.case("program", program.name, || (program.run)(&host));
     }
 
     /// Runs the cases once more where PID 1 is no init.
@@ -269,6 +285,6 @@ impl<'suite> Suite<'suite> {
                 control::expect_failure(bench, case)
             }),
         };
-        self.work(start, CASES.iter().filter(|case| case.needs_init).map(work).collect());
+        self.work(start, CASES.iter().chain(&wild::CASES).filter(|case| case.needs_init).map(work).collect());
     }
 }

@@ -59,9 +59,14 @@ pub(crate) struct Job {
 impl Job {
     /// Starts it with stdin empty, and stdout and stderr in one file. It has a process group of its own, so that Ctrl-C
     /// interrupts the suite alone, and the suite stops the rest in good order.
-    pub(crate) fn start(mut command: Command, output: &Path) -> Result<Self> {
+    pub(crate) fn start(command: Command, output: &Path) -> Result<Self> {
         let out = File::create(output).doing(format_args!("create {}", output.display()))?;
         let err = out.try_clone()?;
+        Self::start_into(command, out, err)
+    }
+
+    /// The same with a place for each of the two.
+    pub(crate) fn start_into(mut command: Command, out: impl Into<Stdio>, err: impl Into<Stdio>) -> Result<Self> {
         command.stdin(Stdio::null()).stdout(out).stderr(err).process_group(0);
         Self::spawn(command)
     }

@@ -8,23 +8,14 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::behaviour::expect_status;
-use crate::problem::{Doing as _, Problem, Result, failed};
-use crate::process::{Job, read, run, wait_for};
-use crate::scratch::{Scratch, need, need_all};
+use crate::host::{Host, Program};
+use crate::problem::{Doing as _, Result, failed};
+use crate::process::read;
+use crate::scratch::{need, need_all};
 use crate::sys;
-
-/// How long a program may take for anything.
-const PATIENCE: Duration = Duration::from_secs(40);
 
 /// How long a program has to answer a request.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
-
-/// A program and what is to be seen of it.
-pub(crate) struct Program {
-    pub(crate) name: &'static str,
-    pub(crate) run: fn(&Host<'_>) -> Result<String>,
-}
 
 /// Every program.
 pub(crate) const PROGRAMS: [Program; 6] = [
@@ -35,100 +26,6 @@ pub(crate) const PROGRAMS: [Program; 6] = [
     Program { name: "redis-server", run: redis },
     Program { name: "gunicorn", run: gunicorn },
 ];
-
-/// Where programs are run: not in a container, but under session-init as PID 1.
-pub(crate) struct Host<'suite> {
-    pub(crate) scratch: &'suite Scratch,
-    pub(crate) init: &'suite Path,
-}
-
-impl<'suite> Host<'suite> {
-    fn start(&self, options: &[&str], words: &[&str]) -> Result<Hosted<'suite>> {
-        let mut command = self.scratch.command("unshare");
-        command
-            .args(["--pid", "--fork", "--mount-proc", "--kill-child"])
-            .arg(self.init)
-            .arg("--verbose")
-            .args(options)
-            .arg("--")
-            .args(words);
-        let output = self.scratch.log();
-        let job = Job::start(command, &output)?;
-        Ok(Hosted { scratch: self.scratch, job, output })
-    }
-
-    /// A folder for a program.
-    fn folder(&self) -> Result<PathBuf> {
-        self.scratch.folder(self.scratch.name())
-    }
-}
-
-/// session-init with a program under it.
-struct Hosted<'suite> {
-    scratch: &'suite Scratch,
-    job: Job,
-    output: PathBuf,
-}
-
-impl Hosted<'_> {
-    fn output(&self) -> String {
-        read(&self.output)
-    }
-
-    fn wait_for<T>(&mut self, what: &str, mut look: impl FnMut() -> Option<T>) -> Result<T> {
-        let seen = wait_for(what, PATIENCE, || {
-            if let Some(seen) = look() {
-                return Ok(Some(seen));
-            }
-            self.job.ended()?.map_or(Ok(None), |status| failed(format!("ended with status {status} before {what}")))
-        });
-        seen.map_err(|problem| self.with_output(problem))
-    }
-
-    /// Waits until somebody listens on the socket.
-    fn wait_for_socket(&mut self, socket: &Path) -> Result<()> {
-        self.wait_for("somebody listens on the socket", || UnixStream::connect(socket).ok().map(drop))
-    }
-
-    /// Waits until a file has so many lines.
-    fn wait_for_lines(&mut self, file: &Path, count: usize) -> Result<()> {
-        self.wait_for(&format!("{} has {count} lines", file.display()), || {
-            (read(file).lines().count() == count).then_some(())
-        })
-    }
-
-    /// Sends a signal to session-init.
-    fn signal(&self, signal: i32) -> Result<()> {
-        // unshare itself heeds neither INT nor TERM.
-        let children = format!("/proc/{0}/task/{0}/children", self.job.id());
-        let children = fs::read_to_string(&children).doing(format_args!("read {children}"))?;
-        match children.split_whitespace().next().and_then(|child| child.parse().ok()) {
-            Some(child) => sys::kill(child, signal).doing("send a signal to session-init"),
-            None => failed("unshare has no child"),
-        }
-    }
-
-    /// Waits for the end, at which session-init must not have had to kill anything.
-    fn expect_end(&mut self, wanted: i32) -> Result<()> {
-        let status = self.job.wait(PATIENCE).map_err(|problem| self.with_output(problem))?;
-        let output = self.output();
-        expect_status(wanted, status, &output)?;
-        if output.contains("killed: ") { failed(format!("something had to be killed: {output}")) } else { Ok(()) }
-    }
-
-    fn with_output(&self, problem: Problem) -> Problem {
-        match problem {
-            Problem::Failed(why) => Problem::Failed(format!("{why}; it printed: {}", self.output().trim_end())),
-            other => other,
-        }
-    }
-
-    fn tool(&self, words: &[&str]) -> Result<String> {
-        let mut command = self.scratch.command(words.first().copied().unwrap_or_default());
-        command.args(words.iter().skip(1));
-        run(command, &self.scratch.log())
-    }
-}
 
 /// A connection over which a request has been sent.
 struct Request(UnixStream);
@@ -257,7 +154,7 @@ fn supervisord(host: &Host<'_>) -> Result<String> {
     let mut hosted = host.start(&["--grace=10s"], &["supervisord", "--configuration", &settings])?;
     hosted.wait_for_socket(&socket)?;
     hosted.wait_for_lines(&folder.join("started"), 2)?;
-    let status = hosted.tool(&["supervisorctl", "--configuration", &settings, "status"])?;
+    let status = host.tool(&["supervisorctl", "--configuration", &settings, "status"])?;
     if status.matches("RUNNING").count() != 2 {
         return failed(format!("supervisorctl says: {status}"));
     }
@@ -298,7 +195,7 @@ fn monit(host: &Host<'_>) -> Result<String> {
     let mut hosted = host.start(&["--grace=10s"], &["monit", "-I", "-c", &settings])?;
     hosted.wait_for_socket(&socket)?;
     hosted.wait_for_lines(&folder.join("started"), 1)?;
-    let status = hosted.tool(&["monit", "-c", &settings, "status"])?;
+    let status = host.tool(&["monit", "-c", &settings, "status"])?;
     if !status.contains("Process 'worker'") {
         return failed(format!("monit says: {status}"));
     }

@@ -58,14 +58,14 @@ pub(crate) fn pod(bench: Bench<'_>, engine: &CommandLine<'_>) -> Result<String> 
 }
 
 /// A pod, which is removed when nobody needs it any more.
-struct Pod<'bench> {
-    name: String,
+pub(crate) struct Pod<'bench> {
+    pub(crate) name: String,
     bench: Bench<'bench>,
     engine: &'bench CommandLine<'bench>,
 }
 
 impl<'bench> Pod<'bench> {
-    fn create(bench: Bench<'bench>, engine: &'bench CommandLine<'bench>) -> Result<Self> {
+    pub(crate) fn create(bench: Bench<'bench>, engine: &'bench CommandLine<'bench>) -> Result<Self> {
         let pod = Self { name: bench.scratch.name(), bench, engine };
         engine.run_command(&["pod", "create", "--share=pid", "--name", &pod.name])?;
         Ok(pod)

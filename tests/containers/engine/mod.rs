@@ -203,6 +203,15 @@ impl<'engine> Running<'engine> {
         self.insist(|| self.engine.exec(&self.container.id, &["sh", "-c", script]))
     }
 
+    /// Starts a shell script in it, which goes on beside everything else.
+    pub(crate) fn visit(&self, script: &str) -> Result<Visitor> {
+        // First this, so that the engine knows of the container.
+        self.exec("true")?;
+        let output = self.scratch.log();
+        let job = Job::start(self.engine.exec(&self.container.id, &["sh", "-c", script]), &output)?;
+        Ok(Visitor { job, output, patience: self.patience })
+    }
+
     /// Runs a command of the engine, which may take a moment to know of a container that is running: crun does.
     fn insist(&self, command: impl Fn() -> Command) -> Result<String> {
         let mut last_words = String::new();
@@ -233,6 +242,30 @@ impl<'engine> Running<'engine> {
             Problem::Failed(why) => Problem::Failed(format!("{why}; it printed: {}", self.output().trim_end())),
             other => other,
         }
+    }
+}
+
+/// A process that came into a container from outside.
+pub(crate) struct Visitor {
+    job: Job,
+    output: PathBuf,
+    patience: Duration,
+}
+
+impl Visitor {
+    /// Waits for a line of its output.
+    pub(crate) fn wait_for_line(&mut self, line: &str) -> Result<()> {
+        wait_for(&format!("the visitor's line '{line}'"), self.patience, || {
+            // First this, so that its last words are not missed.
+            let ended = self.job.ended()?;
+            let output = read(&self.output);
+            if output.lines().any(|printed| printed.trim_end() == line) {
+                return Ok(Some(()));
+            }
+            ended.map_or(Ok(None), |status| {
+                failed(format!("the visitor ended with status {status} before it printed '{line}': {output}"))
+            })
+        })
     }
 }
 

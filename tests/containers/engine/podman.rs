@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::image::{Images, WITH_INIT, json_string};
+use crate::image::{Images, WITH_INIT, json_list, json_string};
 use crate::problem::{Doing as _, Result};
 use crate::scratch::{Scratch, need_all};
 
@@ -20,6 +20,9 @@ cgroup_manager = "cgroupfs"
 events_logger = "none"
 "#;
 
+/// The variable that leads to them.
+const CONF: &str = "CONTAINERS_CONF";
+
 /// Sets it up; its `--init` is this file.
 pub(crate) fn set_up<'suite>(scratch: &'suite Scratch, images: &Images, init: &Path) -> Result<CommandLine<'suite>> {
     need_all(&["podman", "runc", "conmon"])?;
@@ -31,8 +34,23 @@ pub(crate) fn set_up<'suite>(scratch: &'suite Scratch, images: &Images, init: &P
     let path = |name| json_string(&folder.join(name).to_string_lossy());
     let text = format!("[storage]\ndriver = \"vfs\"\ngraphroot = {}\nrunroot = {}\n", path("data"), path("run"));
     fs::write(&storage, text).doing("write storage.conf")?;
-    let environment = vec![("CONTAINERS_CONF", settings.into()), ("CONTAINERS_STORAGE_CONF", storage.into())];
+    let environment = vec![(CONF, settings.into()), ("CONTAINERS_STORAGE_CONF", storage.into())];
     let podman = CommandLine { name: "podman", scratch, environment, init_path: Some(init.to_owned()), _daemon: None };
     podman.load(images)?;
     Ok(podman)
+}
+
+/// The same podman, which makes its pods' first container itself, of the catatonit that it finds: which is its `--init`.
+pub(crate) fn with_catatonit<'suite>(podman: &CommandLine<'suite>) -> Result<CommandLine<'suite>> {
+    let helpers = podman.scratch.folder("podman/helpers")?;
+    let settings = podman.scratch.path("podman/catatonit.conf");
+    if let Some(init) = &podman.init_path {
+        fs::copy(init, helpers.join("catatonit")).doing("copy session-init")?;
+    }
+    let folders = json_list(&[&*helpers.to_string_lossy(), "/usr/lib/podman", "/usr/libexec/podman"]);
+    fs::write(&settings, format!("{SETTINGS}helper_binaries_dir = {folders}\n")).doing("write containers.conf")?;
+    let mut environment = podman.environment.clone();
+    environment.retain(|(name, _)| *name != CONF);
+    environment.push((CONF, settings.into()));
+    Ok(CommandLine { environment, init_path: podman.init_path.clone(), _daemon: None, ..*podman })
 }
