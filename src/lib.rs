@@ -31,6 +31,7 @@ pub mod exit;
 mod log;
 mod lookup;
 mod nearest;
+mod number;
 pub mod period;
 mod pre_stop;
 mod reach;

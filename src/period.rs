@@ -5,6 +5,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::number::number;
+
 /// How long something may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Period {
@@ -34,13 +36,11 @@ impl Period {
         }
         let error = || PeriodError(word.to_owned());
         let unit = UNITS.iter().find_map(|(name, nanoseconds)| Some((word.strip_suffix(name)?, *nanoseconds)));
-        let (number, unit) = unit.unwrap_or((word, SECOND));
-        let (whole, fraction) = number.split_once('.').map_or((number, "0"), |(whole, fraction)| (whole, fraction));
-        let only_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        if !only_digits(whole) || !only_digits(fraction) {
+        let (count, unit) = unit.unwrap_or((word, SECOND));
+        let (whole, fraction) = count.split_once('.').unwrap_or((count, "0"));
+        let (Some(whole), Some(_)) = (number(whole.as_bytes()), number(fraction.as_bytes())) else {
             return Err(error());
-        }
-        let whole: u64 = whole.parse().map_err(|_| error())?;
+        };
         let nanoseconds = whole.checked_mul(unit).ok_or_else(error)?;
         // Each further digit is worth a tenth of the one before it.
         let (fraction, _) = fraction.bytes().fold((0, unit), |(sum, worth), digit| {

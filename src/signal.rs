@@ -9,6 +9,7 @@ use std::fmt;
 use std::num::NonZeroU8;
 
 use crate::nearest::nearest;
+use crate::number::number;
 
 #[cfg(any(
     target_arch = "mips",
@@ -225,8 +226,7 @@ impl fmt::Debug for Signal {
 
 /// A number in ASCII digits alone; one that is too large for any use here counts as the largest.
 pub(crate) fn digits(word: &str) -> Option<u32> {
-    let only_digits = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
-    only_digits.then(|| word.parse().unwrap_or(u32::MAX))
+    Some(u32::try_from(number(word.as_bytes())?).unwrap_or(u32::MAX))
 }
 
 /// What can be wrong with the name or the number of a signal.

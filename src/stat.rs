@@ -2,6 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+use crate::number::{id, number};
+
 /// What session-init wants to know about a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stat {
@@ -16,7 +18,7 @@ pub struct Stat {
     /// The id of its process group.
     pub group: i32,
     /// How many threads it has.
-    pub threads: u32,
+    pub threads: u64,
     /// The id of its session.
     pub session: i32,
     /// When it started, in ticks since the machine did. With the pid this names one process of all times.
@@ -31,16 +33,16 @@ impl Stat {
         let open = contents.iter().position(|byte| *byte == b'(')?;
         let close = contents.iter().rposition(|byte| *byte == b')')?;
         let name = contents.get(open.checked_add(1)?..close)?;
-        let rest = std::str::from_utf8(contents.get(close.checked_add(1)?..)?).ok()?;
-        // From the third field of the file on: the state.
-        let mut fields = rest.split_ascii_whitespace();
+        let rest = contents.get(close.checked_add(1)?..)?;
+        // From the third field of the file on, before which there is a space: the state.
+        let mut fields = rest.split(u8::is_ascii_whitespace).skip(1);
         let state = fields.next()?;
-        let (has_ended, is_stopped) = (matches!(state, "Z" | "X"), state == "T");
-        let parent = fields.next()?.parse().ok()?;
-        let group = fields.next()?.parse().ok()?;
-        let session = fields.next()?.parse().ok()?;
-        let threads = fields.nth(13)?.parse().ok()?;
-        let started = fields.nth(1)?.parse().ok()?;
+        let (has_ended, is_stopped) = (matches!(state, b"Z" | b"X"), state == b"T");
+        let parent = id(fields.next()?)?;
+        let group = id(fields.next()?)?;
+        let session = id(fields.next()?)?;
+        let threads = number(fields.nth(13)?)?;
+        let started = number(fields.nth(1)?)?;
         let name = String::from_utf8_lossy(name).into_owned();
         // The first thread may end before the others; the process then only looks like a zombie.
         let is_zombie = has_ended && threads <= 1;

@@ -10,6 +10,7 @@ use super::flags::{Effect, FLAGS, Flag, Page};
 use super::settings::{Config, Draft, Sources};
 use crate::error::{UsageError, ValueError};
 use crate::nearest::nearest;
+use crate::number::number;
 use crate::period::Period;
 use crate::rule::Target;
 
@@ -199,7 +200,7 @@ fn environment(variable: impl Fn(&str) -> Option<OsString>) -> Result<Draft, Usa
             Effect::Value(_, set) => set(&mut draft, &value),
             Effect::Switch(switch) => on_or_off(&value).map(|on| *switch(&mut draft) = Some(on)),
             Effect::Level(level) => {
-                let number = value.parse().ok().filter(|_| value.bytes().all(|byte| byte.is_ascii_digit()));
+                let number = number(value.as_bytes()).and_then(|number| u8::try_from(number).ok());
                 let number = number.map_or_else(|| on_or_off(&value).map(u8::from), Ok);
                 number.map(|number| *level(&mut draft) = Some(number))
             }

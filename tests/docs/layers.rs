@@ -10,7 +10,7 @@ use libtest_mimic::{Failed, Trial};
 const LONGEST: usize = 350;
 
 /// The layers from the top to the bottom. A file may use what stands below its own line, and files of its own folder.
-const LAYERS: [&[&str]; 10] = [
+const LAYERS: [&[&str]; 11] = [
     &["main"],
     &["lib"],
     &["run"],
@@ -21,6 +21,7 @@ const LAYERS: [&[&str]; 10] = [
     &["route", "lookup", "exit"],
     &["rule", "stat", "period"],
     &["signal", "nearest"],
+    &["number"],
 ];
 /// What one may use of its own layer all the same.
 const BESIDE: [(&str, &str); 9] = [
