@@ -86,7 +86,7 @@ fn look_until_settled(limits: Limits, look: &mut Look<'_>) {
 /// One pass over all that PID 1 answers for: every process there is, and its own children, which /proc may hide.
 fn look_at_everybody(seen: &mut Seen, give_up: &dyn Fn() -> bool, visit: &mut dyn FnMut(&Descendant)) -> bool {
     let own = getpid().as_raw();
-    let Ok(mut listed) = files::numbers("/proc") else { return true };
+    let Ok(mut listed) = files::numbers(c"/proc") else { return true };
     listed.extend(ChildList::ByParent.children(own).unwrap_or_default());
     let mut failed = false;
     for pid in listed {

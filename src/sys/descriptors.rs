@@ -1,12 +1,13 @@
 //! File descriptors: letting go of the inherited ones, and a stderr that can do no harm.
 
+use std::ffi::CStr;
 use std::io::IoSlice;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ptr;
 
-use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::stat::{Mode, SFlag, fstat};
-use nix::unistd::{getpid, isatty, write};
+use nix::unistd::{getpid, write};
 
 use super::signals::{self, SignalSet};
 use super::{Errno, check, files, kill};
@@ -25,7 +26,9 @@ fn stdout() -> BorrowedFd<'static> {
 
 /// Whether stdout is a terminal.
 pub(crate) fn stdout_is_terminal() -> bool {
-    isatty(stdout()).unwrap_or(false)
+    let mut modes = MaybeUninit::<libc::termios>::uninit();
+    // SAFETY: the pointer is to a termios.
+    check(unsafe { libc::tcgetattr(libc::STDOUT_FILENO, modes.as_mut_ptr()) }.into()).is_ok()
 }
 
 /// Writes all of the text, however long that takes.
@@ -44,7 +47,25 @@ pub(crate) fn write_to_stdout(text: &[u8]) -> Result<(), Errno> {
 
 /// Whether there is a stderr. To be asked before session-init opens anything, which might get its number.
 pub(crate) fn stderr_is_open() -> bool {
-    fcntl(stderr(), FcntlArg::F_GETFD).is_ok()
+    fcntl(stderr(), libc::F_GETFD, 0).is_ok()
+}
+
+/// Another descriptor for the same, beyond the standard ones and to be closed in whoever is executed.
+///
+/// # Errors
+///
+/// Those of fcntl(2).
+pub(super) fn duplicate(descriptor: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    let duplicate = fcntl(descriptor, libc::F_DUPFD_CLOEXEC, libc::STDERR_FILENO.saturating_add(1))?;
+    // SAFETY: the kernel has just opened this descriptor, and nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(duplicate) })
+}
+
+/// The C library's own `fcntl` knows many more requests, which is much code.
+fn fcntl(descriptor: BorrowedFd<'_>, request: libc::c_int, argument: libc::c_int) -> Result<RawFd, Errno> {
+    // SAFETY: the call takes numbers.
+    let result = check(unsafe { libc::syscall(libc::SYS_fcntl, descriptor.as_raw_fd(), request, argument) })?;
+    RawFd::try_from(result).map_err(|_| Errno::EBADF)
 }
 
 /// Writes one line to stderr if that is possible at once, and else drops it.
@@ -66,27 +87,34 @@ pub(crate) fn write_to_stderr(line: &[u8]) {
 }
 
 fn write_now(line: &[u8]) -> Result<(), Errno> {
-    let kind = kind(stderr());
-    if kind == SFlag::S_IFREG {
+    // A file, in which there are places to go to, is always ready.
+    if is_seekable() {
         return write(stderr(), line).map(drop);
-    }
-    if kind == SFlag::S_IFSOCK {
-        return send_without_waiting(line);
     }
     // COMMAND may fill the pipe between the poll and the write, so the write itself must not wait either.
     match write_without_waiting(line) {
         Err(Errno::EOPNOTSUPP | Errno::EINVAL | Errno::ENOSYS | Errno::EPERM) => {}
         result => return result,
     }
-    match open_anew("/proc/self/fd/2") {
+    match send_without_waiting(line) {
+        Err(Errno::ENOTSOCK) => {}
+        result => return result,
+    }
+    match open_anew(c"/proc/self/fd/2") {
         Ok(stderr) => write(stderr.as_fd(), line).map(drop),
         Err(_) => write(stderr(), line).map(drop),
     }
 }
 
 /// `O_NONBLOCK` on the inherited descriptor would hold for COMMAND and others too; on one opened anew it does not.
-fn open_anew(descriptor: &str) -> Result<OwnedFd, Errno> {
-    open(descriptor, OFlag::O_WRONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC, Mode::empty())
+fn open_anew(descriptor: &CStr) -> Result<OwnedFd, Errno> {
+    files::open(descriptor, libc::O_WRONLY | libc::O_NONBLOCK | libc::O_NOCTTY)
+}
+
+/// Whether stderr is a file, and no pipe, socket or terminal.
+fn is_seekable() -> bool {
+    // SAFETY: the call takes numbers, and leaves everything as it is.
+    unsafe { libc::lseek(libc::STDERR_FILENO, 0, libc::SEEK_CUR) != -1 }
 }
 
 /// A socket that has room, as poll(2) sees it, need not have room for a whole line; and it cannot be opened anew.
@@ -118,11 +146,6 @@ fn forget_own(signal: Signal) {
     }
 }
 
-/// What kind of file this is; none where it is closed.
-fn kind(descriptor: BorrowedFd<'_>) -> SFlag {
-    fstat(descriptor).map_or(SFlag::empty(), |stat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT)
-}
-
 /// Closes every descriptor but stderr. A reader of a pipe must see its end when COMMAND, and not session-init, closes it.
 /// But for the first of the three that are kept, up to stderr: PID 1 keeps stdin and stdout as well, since many write to
 /// `/proc/1/fd/1` where they want to reach a container's output, and what comes before a stop is to have stdout.
@@ -152,7 +175,7 @@ fn close(descriptor: RawFd) {
 
 /// The open descriptors from `first` to `last`: those that /proc lists, or, without it, all that the limit allows.
 fn open_descriptors(first: RawFd, last: RawFd) -> Vec<RawFd> {
-    let listed = files::numbers("/proc/self/fd");
+    let listed = files::numbers(c"/proc/self/fd");
     let mut descriptors = listed.unwrap_or_else(|_| (0..descriptor_limit()).collect());
     descriptors.retain(|number| (first..=last).contains(number));
     descriptors
@@ -160,10 +183,11 @@ fn open_descriptors(first: RawFd, last: RawFd) -> Vec<RawFd> {
 
 fn descriptor_limit() -> RawFd {
     /// A limit beyond this is one for servers with a million connections; probing so many takes too long.
-    const MOST: libc::rlim_t = 65_536;
-    let mut limit = libc::rlimit { rlim_cur: MOST, rlim_max: MOST };
-    // SAFETY: the pointer is to an rlimit, which stays as it is where the call fails.
-    let _ = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    const MOST: libc::rlim64_t = 65_536;
+    let mut limit = libc::rlimit64 { rlim_cur: MOST, rlim_max: MOST };
+    let (own, unchanged) = (0, ptr::null::<()>());
+    // SAFETY: the last pointer is to an rlimit64, which stays as it is where the call fails.
+    let _ = unsafe { libc::syscall(libc::SYS_prlimit64, own, libc::RLIMIT_NOFILE, unchanged, &raw mut limit) };
     RawFd::try_from(limit.rlim_cur.clamp(256, MOST)).unwrap_or(256)
 }
 
@@ -171,12 +195,14 @@ fn descriptor_limit() -> RawFd {
 mod tests {
     use std::fs::File;
 
+    use nix::fcntl::{FcntlArg, OFlag, fcntl};
+
     use super::*;
 
     #[test]
     fn what_is_opened_anew_does_not_wait_and_the_inherited_one_is_as_it_was() {
         let (_reader, inherited) = std::io::pipe().unwrap();
-        let anew = open_anew(&format!("/proc/self/fd/{}", inherited.as_raw_fd())).unwrap();
+        let anew = open_anew(&files::path(format_args!("/proc/self/fd/{}", inherited.as_raw_fd()))).unwrap();
         let flags = |descriptor: BorrowedFd<'_>| OFlag::from_bits_retain(fcntl(descriptor, FcntlArg::F_GETFL).unwrap());
         assert_eq!(flags(inherited.as_fd()) & (OFlag::O_ACCMODE | OFlag::O_NONBLOCK), OFlag::O_WRONLY);
         assert_eq!(flags(anew.as_fd()) & (OFlag::O_ACCMODE | OFlag::O_NONBLOCK), OFlag::O_WRONLY | OFlag::O_NONBLOCK);

@@ -1,25 +1,44 @@
 //! Files and folders of /proc, by the system calls alone: there is little to read, often, and in a small program.
 
-use std::ffi::CStr;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::ffi::{CStr, CString};
+use std::fmt;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-use nix::NixPath;
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::Mode;
-use nix::unistd::{AccessFlags, access, read};
+use nix::unistd::read;
 
 use super::{Errno, check};
+use crate::lookup::c_string;
+use crate::number::id;
 
 /// What a read takes at once; more than most files here hold.
 const PART: usize = 4096;
+
+/// A path with numbers in it, as system calls take it.
+pub(super) fn path(words: fmt::Arguments<'_>) -> CString {
+    c_string(words.to_string().as_bytes())
+}
+
+/// Opens a file, to be closed in whoever is executed.
+///
+/// # Errors
+///
+/// Those of open(2).
+pub(super) fn open(path: &CStr, flags: libc::c_int) -> Result<OwnedFd, Errno> {
+    let (folder, path, flags) = (libc::AT_FDCWD, path.as_ptr(), flags | libc::O_CLOEXEC);
+    // SAFETY: the call takes numbers and a string that ends with a zero byte.
+    let result = check(unsafe { libc::syscall(libc::SYS_openat, folder, path, flags, 0) })?;
+    let descriptor = RawFd::try_from(result).map_err(|_| Errno::EBADF)?;
+    // SAFETY: the kernel has just opened this descriptor, and nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
 
 /// The contents of a file.
 ///
 /// # Errors
 ///
 /// Those of open(2) and read(2).
-pub(crate) fn contents(path: &str) -> Result<Vec<u8>, Errno> {
-    let file = open_to_read(path, OFlag::empty())?;
+pub(crate) fn contents(path: &CStr) -> Result<Vec<u8>, Errno> {
+    let file = open(path, libc::O_RDONLY)?;
     let (mut contents, mut part) = (Vec::new(), [0; PART]);
     loop {
         let length = read(&file, &mut part)?;
@@ -35,15 +54,33 @@ pub(crate) fn contents(path: &str) -> Result<Vec<u8>, Errno> {
 /// # Errors
 ///
 /// Those of open(2) and read(2).
-pub(crate) fn start<'room, Path: NixPath + ?Sized>(path: &Path, room: &'room mut [u8]) -> Result<&'room [u8], Errno> {
-    let file = open_to_read(path, OFlag::empty())?;
+pub(crate) fn start<'room>(path: &CStr, room: &'room mut [u8]) -> Result<&'room [u8], Errno> {
+    let file = open(path, libc::O_RDONLY)?;
     let length = read(&file, room)?;
     Ok(room.get(..length).unwrap_or_default())
 }
 
+/// What a symbolic link holds: at most as much as there is room for.
+///
+/// # Errors
+///
+/// Those of readlink(2).
+pub(super) fn link<'room>(path: &CStr, room: &'room mut [u8]) -> Result<&'room [u8], Errno> {
+    let (folder, path, place, size) = (libc::AT_FDCWD, path.as_ptr(), room.as_mut_ptr(), room.len());
+    // SAFETY: the path ends with a zero byte, and the kernel writes at most as many bytes as there is room for.
+    let length = check(unsafe { libc::syscall(libc::SYS_readlinkat, folder, path, place, size) })?;
+    Ok(usize::try_from(length).ok().and_then(|length| room.get(..length)).unwrap_or_default())
+}
+
 /// Whether there is a file.
 pub(crate) fn exists(path: &CStr) -> bool {
-    access(path, AccessFlags::F_OK).is_ok()
+    is_accessible(path, libc::F_OK)
+}
+
+/// Whether the user that started this process may do that with a file (access(2)).
+fn is_accessible(path: &CStr, mode: libc::c_int) -> bool {
+    // SAFETY: the call takes a string that ends with a zero byte, and a number.
+    check(unsafe { libc::access(path.as_ptr(), mode) }.into()).is_ok()
 }
 
 /// Whether this process may execute a file.
@@ -54,7 +91,7 @@ pub(crate) fn is_executable(path: &CStr) -> bool {
     match check(result) {
         // Kernels before 5.8 lack the call, and old seccomp profiles deny it. The older one asks for the user that started
         // this process, who as a rule is the same.
-        Err(Errno::ENOSYS | Errno::EPERM) => access(path, AccessFlags::X_OK).is_ok(),
+        Err(Errno::ENOSYS | Errno::EPERM) => is_accessible(path, libc::X_OK),
         result => result.is_ok(),
     }
 }
@@ -64,8 +101,8 @@ pub(crate) fn is_executable(path: &CStr) -> bool {
 /// # Errors
 ///
 /// Those of open(2) and getdents(2).
-pub(crate) fn numbers(folder: &str) -> Result<Vec<i32>, Errno> {
-    let folder = open_to_read(folder, OFlag::O_DIRECTORY)?;
+pub(crate) fn numbers(folder: &CStr) -> Result<Vec<i32>, Errno> {
+    let folder = open(folder, libc::O_RDONLY | libc::O_DIRECTORY)?;
     let (mut numbers, mut part) = (Vec::new(), [0_u8; PART]);
     loop {
         let (descriptor, place, room) = (folder.as_raw_fd(), part.as_mut_ptr(), part.len());
@@ -76,14 +113,10 @@ pub(crate) fn numbers(folder: &str) -> Result<Vec<i32>, Errno> {
             return Ok(numbers);
         }
         while let Some((name, rest)) = first_entry(entries) {
-            numbers.extend(number(name));
+            numbers.extend(id(name));
             entries = rest;
         }
     }
-}
-
-fn open_to_read<Path: NixPath + ?Sized>(path: &Path, flags: OFlag) -> Result<OwnedFd, Errno> {
-    open(path, flags | OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
 }
 
 /// The name in the first of the entries that getdents64 gave, and the entries after it.
@@ -94,14 +127,11 @@ fn first_entry(entries: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((CStr::from_bytes_until_nul(entry.get(19..)?).ok()?.to_bytes(), rest))
 }
 
-/// The number that these bytes spell.
-pub(crate) fn number(digits: &[u8]) -> Option<i32> {
-    std::str::from_utf8(digits).ok()?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::ffi::OsStrExt;
+
     use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
     #[test]
@@ -111,7 +141,7 @@ mod tests {
         for name in (0..500).map(|number| number.to_string()).chain(["a".to_owned(), "1a".to_owned()]) {
             std::fs::write(folder.join(name), "").unwrap();
         }
-        let listed = numbers(folder.to_str().unwrap());
+        let listed = numbers(&c_string(folder.as_os_str().as_bytes()));
         std::fs::remove_dir_all(&folder).unwrap();
         let mut listed = listed.unwrap();
         listed.sort_unstable();
@@ -120,9 +150,9 @@ mod tests {
 
     #[test]
     fn what_is_opened_is_closed_in_whoever_is_executed() {
-        let file = open_to_read("/proc/self/status", OFlag::empty()).unwrap();
+        let file = open(c"/proc/self/status", libc::O_RDONLY).unwrap();
         assert_eq!(fcntl(&file, FcntlArg::F_GETFD), Ok(FdFlag::FD_CLOEXEC.bits()));
-        assert_eq!(open_to_read("/proc/self/status", OFlag::O_DIRECTORY).err(), Some(Errno::ENOTDIR));
+        assert_eq!(open(c"/proc/self/status", libc::O_DIRECTORY).err(), Some(Errno::ENOTDIR));
     }
 
     #[test]
@@ -134,8 +164,8 @@ mod tests {
 
     #[test]
     fn a_file_is_read_to_its_end() {
-        assert_eq!(contents("/proc/self/maps").map(|maps| maps.ends_with(b"\n")), Ok(true));
-        assert_eq!(contents("/proc/self/no-such-file"), Err(Errno::ENOENT));
+        assert_eq!(contents(c"/proc/self/maps").map(|maps| maps.ends_with(b"\n")), Ok(true));
+        assert_eq!(contents(c"/proc/self/no-such-file"), Err(Errno::ENOENT));
         let mut room = [0; 4];
         assert_eq!(start(c"/proc/self/exe", &mut room), Ok(&b"\x7fELF"[..]));
     }

@@ -1,8 +1,5 @@
 //! session-init's own process, and where others are.
 
-use std::path::Path;
-
-use nix::sys::prctl::{set_child_subreaper, set_dumpable};
 use nix::unistd::{Pid, chdir, getpgid, getpgrp, getpid, getppid, getsid};
 
 use super::{Errno, check, kill};
@@ -42,18 +39,18 @@ pub(crate) fn session_of(pid: Pid) -> Option<Pid> {
 ///
 /// `EINVAL` on kernels and in sandboxes that do not know it (prctl(2), `PR_SET_CHILD_SUBREAPER`).
 pub(crate) fn become_subreaper() -> Result<(), Errno> {
-    set_child_subreaper(true)
+    set(libc::PR_SET_CHILD_SUBREAPER, 1)
 }
 
 /// Leaves no core file behind, whatever signal ends this process: COMMAND has left its own.
 pub(crate) fn leave_no_core() {
     // A limit of no bytes would not keep the kernel from starting a program that takes the core (core(5)).
-    let _ = set_dumpable(false);
+    let _ = set(libc::PR_SET_DUMPABLE, 0);
 }
 
 /// Changes to `/`, so that no folder is kept in use.
 pub(crate) fn leave_folder() {
-    let _ = chdir(Path::new("/"));
+    let _ = chdir(c"/");
 }
 
 /// Asks for `signal` to be sent to this process when its parent dies; at once, if the parent died just now.
@@ -63,9 +60,14 @@ pub(crate) fn leave_folder() {
 /// `EINVAL` for a signal that the kernel does not know (prctl(2), `PR_SET_PDEATHSIG`).
 pub(crate) fn set_parent_death_signal(signal: Signal) -> Result<(), Errno> {
     let parent = getppid();
-    // SAFETY: the call takes two numbers.
-    let result = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::c_ulong::from(signal.number())) };
-    check(result.into())?;
+    set(libc::PR_SET_PDEATHSIG, signal.number())?;
     // A parent that died before the call sends nothing more.
     if getppid() == parent { Ok(()) } else { kill::process(getpid(), signal) }
+}
+
+/// Sets an attribute of this process to a number (prctl(2)).
+fn set(attribute: libc::c_int, value: u8) -> Result<(), Errno> {
+    // SAFETY: the attributes that are set here take a number.
+    let result = unsafe { libc::syscall(libc::SYS_prctl, attribute, libc::c_ulong::from(value), 0, 0, 0) };
+    check(result).map(drop)
 }

@@ -1,18 +1,15 @@
 //! What /proc says about processes.
 
-use std::os::unix::ffi::OsStrExt;
-
-use nix::fcntl::readlink;
-use nix::unistd::{AccessFlags, Pid, access, getpid};
+use nix::unistd::{Pid, getpid};
 
 use super::{Errno, clock, files};
+use crate::number::id;
 use crate::signal::Signal;
 use crate::stat::Stat;
 
 /// Whether /proc is there and shows this PID namespace; it may be one of an outer namespace, whose pids are others.
 pub(crate) fn is_usable() -> bool {
-    let own = readlink("/proc/self");
-    own.is_ok_and(|own| files::number(own.as_bytes()) == Some(getpid().as_raw()))
+    files::link(c"/proc/self", &mut [0; 16]).is_ok_and(|own| id(own) == Some(getpid().as_raw()))
 }
 
 /// What /proc says about a process, which may be a zombie.
@@ -23,17 +20,17 @@ pub(crate) fn is_usable() -> bool {
 pub(crate) fn stat(pid: i32) -> Result<Stat, Errno> {
     /// Three times what fifty numbers and a name take.
     const ROOM: usize = 2048;
-    Stat::parse(files::start(format!("/proc/{pid}/stat").as_str(), &mut [0; ROOM])?).ok_or(Errno::EIO)
+    Stat::parse(files::start(&files::path(format_args!("/proc/{pid}/stat")), &mut [0; ROOM])?).ok_or(Errno::EIO)
 }
 
 /// Whether a process ignores a signal, as far as /proc tells.
 pub(crate) fn ignores(pid: Pid, signal: Signal) -> bool {
     const FIELD: &[u8] = b"SigIgn:\t";
-    let Ok(status) = files::contents(&format!("/proc/{pid}/status")) else { return false };
-    let line = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(FIELD));
-    let ignored = line.and_then(|digits| std::str::from_utf8(digits).ok());
-    let ignored = ignored.and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or(0);
-    ignored >> signal.index() & 1 == 1
+    let Ok(status) = files::contents(&files::path(format_args!("/proc/{pid}/status"))) else { return false };
+    let digits = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(FIELD)).unwrap_or_default();
+    // Each of the hexadecimal digits stands for four signals, the last one for the lowest.
+    let digit = digits.iter().rev().nth(signal.index() / 4).and_then(|digit| char::from(*digit).to_digit(16));
+    digit.unwrap_or(0) >> (signal.index() % 4) & 1 == 1
 }
 
 /// A moment, of which can be said which processes were there.
@@ -48,8 +45,8 @@ impl Moment {
     pub(crate) fn now() -> Self {
         // The last number in /proc/loadavg is the last pid that was given away (proc_loadavg(5)).
         let mut room = [0; 128];
-        let text = files::start("/proc/loadavg", &mut room).unwrap_or_default().trim_ascii_end();
-        let last_pid = text.rsplit(|byte| *byte == b' ').next().and_then(files::number).unwrap_or(0);
+        let text = files::start(c"/proc/loadavg", &mut room).unwrap_or_default().trim_ascii_end();
+        let last_pid = text.rsplit(|byte| *byte == b' ').next().and_then(id).unwrap_or(0);
         Self { ticks: clock::ticks_since_boot(), last_pid }
     }
 
@@ -64,23 +61,22 @@ impl Moment {
 pub(super) enum ChildList {
     /// Each thread has a file that lists its children (kernels with `CONFIG_PROC_CHILDREN`).
     ByParent,
-    /// Every process there is, its parent first, in order.
+    /// Every process there is, in the order of /proc, which is that of their pids, and its parent before it.
     Whole(Vec<(i32, i32)>),
 }
 
 impl ChildList {
     pub(super) fn new() -> Self {
         let own = getpid();
-        if access(format!("/proc/self/task/{own}/children").as_str(), AccessFlags::F_OK).is_ok() {
+        if files::exists(&files::path(format_args!("/proc/self/task/{own}/children"))) {
             return Self::ByParent;
         }
         let mut processes = Vec::new();
-        for pid in files::numbers("/proc").unwrap_or_default() {
+        for pid in files::numbers(c"/proc").unwrap_or_default() {
             if let Ok(stat) = stat(pid) {
                 processes.push((stat.parent, pid));
             }
         }
-        processes.sort_unstable();
         Self::Whole(processes)
     }
 
@@ -92,8 +88,7 @@ impl ChildList {
     pub(super) fn children(&self, parent: i32) -> Result<Vec<i32>, Errno> {
         match self {
             Self::Whole(processes) => {
-                let first = processes.partition_point(|(other, _)| *other < parent);
-                let children = processes.iter().skip(first).take_while(|(other, _)| *other == parent);
+                let children = processes.iter().filter(|(other, _)| *other == parent);
                 Ok(children.map(|(_, child)| *child).collect())
             }
             Self::ByParent => children_of_thread(parent, parent),
@@ -103,7 +98,7 @@ impl ChildList {
 
 pub(super) fn children_of_all_threads(process: i32) -> Result<Vec<i32>, Errno> {
     let mut children = Vec::new();
-    for thread in files::numbers(&format!("/proc/{process}/task"))? {
+    for thread in files::numbers(&files::path(format_args!("/proc/{process}/task")))? {
         match children_of_thread(process, thread) {
             // A thread that has ended leaves its children to another one of the process.
             Err(Errno::ENOENT | Errno::ESRCH) => {}
@@ -114,8 +109,8 @@ pub(super) fn children_of_all_threads(process: i32) -> Result<Vec<i32>, Errno> {
 }
 
 fn children_of_thread(process: i32, thread: i32) -> Result<Vec<i32>, Errno> {
-    let list = files::contents(&format!("/proc/{process}/task/{thread}/children"))?;
-    Ok(list.split(|byte| *byte == b' ').filter_map(files::number).collect())
+    let list = files::contents(&files::path(format_args!("/proc/{process}/task/{thread}/children")))?;
+    Ok(list.split(|byte| *byte == b' ').filter_map(id).collect())
 }
 
 #[cfg(test)]

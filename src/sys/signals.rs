@@ -217,26 +217,36 @@ pub(crate) enum Disposition {
     Ignore,
 }
 
+/// What `rt_sigaction` takes and gives: the handler, and then, in an order and of sizes that are the machine's own, flags, a
+/// mask and maybe the address of code to return by. Without a handler of one's own all those are zero.
+#[repr(C)]
+struct KernelAction {
+    handler: libc::sighandler_t,
+    rest: [u64; 4],
+}
+
+impl KernelAction {
+    fn new(handler: libc::sighandler_t) -> Self {
+        Self { handler, rest: [0; 4] }
+    }
+}
+
 /// Sets a signal's disposition and returns the one it had.
 ///
 /// # Errors
 ///
-/// `EINVAL` for KILL, STOP and what the C library keeps for itself.
+/// `EINVAL` for KILL and STOP.
 pub(crate) fn set_disposition(signal: Signal, disposition: Disposition) -> Result<Disposition, Errno> {
-    let mut new = MaybeUninit::<libc::sigaction>::zeroed();
-    let mut old = MaybeUninit::<libc::sigaction>::zeroed();
     let handler = match disposition {
         Disposition::Default => libc::SIG_DFL,
         Disposition::Ignore => libc::SIG_IGN,
     };
-    // SAFETY: a sigaction of zero bytes is a valid one: no flags, an empty mask, the default handler.
-    unsafe { new.assume_init_mut() }.sa_sigaction = handler;
-    // SAFETY: both pointers are to a sigaction each.
-    let result = unsafe { libc::sigaction(signal.number().into(), new.as_ptr(), old.as_mut_ptr()) };
-    check(result.into())?;
-    // SAFETY: a sigaction of zero bytes is a valid one, and the call has filled it in.
-    let old = unsafe { old.assume_init() };
-    Ok(if old.sa_sigaction == libc::SIG_IGN { Disposition::Ignore } else { Disposition::Default })
+    let (new, mut old) = (KernelAction::new(handler), KernelAction::new(libc::SIG_DFL));
+    let (number, new, place) = (libc::c_int::from(signal.number()), &raw const new, &raw mut old);
+    // SAFETY: both pointers are to as much as the kernel's sigaction takes, of which the mask has the size that is named.
+    let result = unsafe { libc::syscall(libc::SYS_rt_sigaction, number, new, place, size_of::<u64>()) };
+    check(result)?;
+    Ok(if old.handler == libc::SIG_IGN { Disposition::Ignore } else { Disposition::Default })
 }
 
 #[cfg(test)]

@@ -3,15 +3,14 @@
 //! None of the calls can stop session-init, although it may be in the background: every signal is blocked
 //! (tcsetpgrp(3)). None that fails is fatal.
 
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::Mode;
-use nix::sys::termios::{SetArg, Termios, tcgetattr, tcgetsid, tcsetattr};
+use nix::sys::termios::tcgetsid;
 use nix::unistd::{Pid, getpgrp, getpid, getsid, tcgetpgrp, tcsetpgrp};
 
 use super::vfork::in_vforked_child;
-use super::{Errno, check, signals, wait};
+use super::{Errno, check, descriptors, files, signals, wait};
 use crate::signal::Signal;
 
 /// The terminal of the session that session-init is in.
@@ -20,12 +19,12 @@ pub(crate) struct Terminal(OwnedFd);
 
 /// The modes of a terminal as they were at some time (termios(3)).
 #[derive(Debug)]
-pub(crate) struct SavedModes(Termios);
+pub(crate) struct SavedModes(libc::termios);
 
 impl Terminal {
     /// The controlling terminal, if there is one. Containers may lack /dev/tty; then it is one of the standard descriptors.
     pub(crate) fn find() -> Option<Self> {
-        match open("/dev/tty", OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC, Mode::empty()) {
+        match files::open(c"/dev/tty", libc::O_RDWR | libc::O_NOCTTY) {
             Ok(terminal) if tcgetpgrp(&terminal).is_ok() => return Some(Self(terminal)),
             // tty(4): the process has no controlling terminal.
             Err(Errno::ENXIO) => return None,
@@ -33,14 +32,14 @@ impl Terminal {
         }
         let session = getsid(None);
         let descriptor = (0..=2).map(inherited).find(|descriptor| tcgetsid(descriptor) == session)?;
-        descriptor.try_clone_to_owned().ok().map(Self)
+        descriptors::duplicate(descriptor).ok().map(Self)
     }
 
     /// The terminal on stdin, if it was nobody's controlling terminal and session-init, which leads a session without one, could
     /// make it its own.
     pub(crate) fn acquire_stdin() -> Option<Self> {
         acquire(inherited(0)).ok()?;
-        inherited(0).try_clone_to_owned().ok().map(Self)
+        descriptors::duplicate(inherited(0)).ok().map(Self)
     }
 
     /// Whether session-init leads the terminal's session.
@@ -120,12 +119,17 @@ impl Terminal {
     }
 
     pub(crate) fn modes(&self) -> Option<SavedModes> {
-        tcgetattr(&self.0).ok().map(SavedModes)
+        let mut modes = MaybeUninit::uninit();
+        // SAFETY: the pointer is to a termios.
+        check(unsafe { libc::tcgetattr(self.0.as_raw_fd(), modes.as_mut_ptr()) }.into()).ok()?;
+        // SAFETY: the call has filled it in.
+        Some(SavedModes(unsafe { modes.assume_init() }))
     }
 
     /// Sets the modes at once: the output of a terminal that is held with Ctrl-S never drains.
     pub(crate) fn set_modes(&self, modes: &SavedModes) {
-        let _ = tcsetattr(&self.0, SetArg::TCSANOW, &modes.0);
+        // SAFETY: the pointer is to a termios.
+        let _ = unsafe { libc::tcsetattr(self.0.as_raw_fd(), libc::TCSANOW, &raw const modes.0) };
     }
 }
 

@@ -77,9 +77,8 @@ pub(crate) fn let_go(pid: Pid) -> Option<Signal> {
     };
     // What exec sends to a process that is traced is for its tracer alone.
     let passed_on = if signal == Signal::TRAP { 0 } else { libc::c_long::from(signal.number()) };
-    let (request, nowhere) = (libc::PTRACE_DETACH, std::ptr::null_mut::<()>());
     // SAFETY: the request takes a pid and a number of a signal, and no memory.
-    let _ = unsafe { libc::ptrace(request, pid.as_raw(), nowhere, passed_on) };
+    let _ = unsafe { libc::syscall(libc::SYS_ptrace, libc::PTRACE_DETACH, pid.as_raw(), 0, passed_on) };
     Some(signal)
 }
 
