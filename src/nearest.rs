@@ -6,16 +6,18 @@
 /// one; of several the nearest.
 #[cold]
 pub(crate) fn nearest<'a>(word: &str, candidates: &mut dyn Iterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = if word.len() <= 3 { 1 } else { 2 };
+    let mut allowed = if word.len() <= 3 { 1 } else { 2 };
     let mut best = None;
     for candidate in candidates {
-        let slips = slips(word.as_bytes(), candidate.as_bytes());
-        let is_better = best.is_none_or(|(fewest, _)| slips < fewest);
-        if slips <= allowed && slips < candidate.len() && is_better {
-            best = Some((slips, candidate));
+        let Some(slips) = slips(word.as_bytes(), candidate.as_bytes(), allowed) else { continue };
+        if slips < candidate.len() {
+            best = Some(candidate);
+            // Only fewer are better.
+            let Some(fewer) = slips.checked_sub(1) else { break };
+            allowed = fewer;
         }
     }
-    best.map(|(_, candidate)| candidate)
+    best
 }
 
 /// The end of an error message that names the nearest word, where there is one.
@@ -23,32 +25,26 @@ pub(crate) fn hint(nearest: Option<&str>) -> String {
     nearest.map(|word| format!(", did you mean {word}?")).unwrap_or_default()
 }
 
-/// The restricted Damerau-Levenshtein distance: letters added, left out, replaced, or two neighbours swapped.
-fn slips(from: &[u8], to: &[u8]) -> usize {
-    let mut before_last: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=to.len()).collect();
-    let mut before_letter = None;
-    for (&letter, row_number) in from.iter().zip(1_usize..) {
-        let mut row = vec![row_number];
-        let mut left = row_number;
-        let mut before_other = None;
-        for (column, &other) in to.iter().enumerate() {
-            let at = |row: &[usize], column: usize| row.get(column).copied().unwrap_or(usize::MAX);
-            let replaced = at(&last, column).saturating_add(usize::from(letter != other));
-            let removed = at(&last, column.saturating_add(1)).saturating_add(1);
-            let mut best = replaced.min(removed).min(left.saturating_add(1));
-            if before_letter == Some(other) && before_other == Some(letter) {
-                let swapped = at(&before_last, column.saturating_sub(1)).saturating_add(1);
-                best = best.min(swapped);
-            }
-            row.push(best);
-            left = best;
-            before_other = Some(other);
-        }
-        before_last = std::mem::replace(&mut last, row);
-        before_letter = Some(letter);
+/// The restricted Damerau-Levenshtein distance, if it is not beyond `most`: letters added, left out, replaced, or two
+/// neighbours swapped.
+fn slips(from: &[u8], to: &[u8], most: usize) -> Option<usize> {
+    let (Some((letter, from_rest)), Some((other, to_rest))) = (from.split_first(), to.split_first()) else {
+        // What is left of the one is missing in the other.
+        return Some(from.len().max(to.len())).filter(|slips| *slips <= most);
+    };
+    if letter == other {
+        return slips(from_rest, to_rest, most);
     }
-    last.last().copied().unwrap_or(usize::MAX)
+    let left = most.checked_sub(1)?;
+    let swapped = match (from_rest.split_first(), to_rest.split_first()) {
+        (Some((second, from_rest)), Some((second_other, to_rest))) if letter == second_other && other == second => {
+            slips(from_rest, to_rest, left)
+        }
+        _ => None,
+    };
+    let others = [(from_rest, to), (from, to_rest), (from_rest, to_rest)];
+    let fewest = others.into_iter().filter_map(|(from, to)| slips(from, to, left)).chain(swapped).min()?;
+    fewest.checked_add(1)
 }
 
 #[cfg(test)]
@@ -66,7 +62,7 @@ mod tests {
             ("kitten", "sitting", 3),
             ("ca", "abc", 3),
         ] {
-            assert_eq!(slips(from.as_bytes(), to.as_bytes()), count, "{from} {to}");
+            assert_eq!(slips(from.as_bytes(), to.as_bytes(), 3), Some(count), "{from} {to}");
         }
     }
 

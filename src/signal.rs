@@ -44,7 +44,7 @@ pub enum Origin {
 }
 
 /// Each name without its `SIG`. The first name of a number is the one that is printed.
-const NAMES: [(&str, Signal); 36] = [
+const NAMES: [(&str, Signal); 37] = [
     ("HUP", Signal::HUP),
     ("INT", Signal::INT),
     ("QUIT", Signal::QUIT),
@@ -81,6 +81,7 @@ const NAMES: [(&str, Signal); 36] = [
     ("SYS", Signal::at(31)),
     ("UNUSED", Signal::at(31)),
     ("RTMIN", Signal::at(RTMIN)),
+    ("RTMAX", Signal::at(RTMAX)),
 ];
 
 impl Signal {
@@ -185,11 +186,12 @@ impl Signal {
         if let Some((_, signal)) = NAMES.iter().find(|(known, _)| *known == name) {
             return Ok(*signal);
         }
-        let number = match (name, name.strip_prefix("RTMIN+"), name.strip_prefix("RTMAX-")) {
-            ("RTMAX", ..) => Some(u32::from(RTMAX)),
-            (_, Some(offset), _) => digits(offset).and_then(|offset| u32::from(RTMIN).checked_add(offset)),
-            (.., Some(offset)) => digits(offset).and_then(|offset| u32::from(RTMAX).checked_sub(offset)),
-            _ => return Err(unknown()),
+        let number = if let Some(offset) = name.strip_prefix("RTMIN+") {
+            digits(offset).and_then(|offset| u32::from(RTMIN).checked_add(offset))
+        } else if let Some(offset) = name.strip_prefix("RTMAX-") {
+            digits(offset).and_then(|offset| u32::from(RTMAX).checked_sub(offset))
+        } else {
+            return Err(unknown());
         };
         match number.and_then(|number| u8::try_from(number).ok()).and_then(Self::new) {
             Some(signal) if signal.number() >= RTMIN => Ok(signal),
@@ -200,7 +202,7 @@ impl Signal {
     fn nearest_name(word: &str) -> Option<&'static str> {
         let upper = word.to_ascii_uppercase();
         let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-        nearest(name, &mut NAMES.iter().map(|(name, _)| *name).chain(["RTMAX"]))
+        nearest(name, &mut NAMES.iter().map(|(name, _)| *name))
     }
 }
 
@@ -211,7 +213,6 @@ impl fmt::Display for Signal {
             return f.write_str(name);
         }
         match self.number() {
-            RTMAX => f.write_str("RTMAX"),
             number @ RTMIN.. => write!(f, "RTMIN+{}", number.saturating_sub(RTMIN)),
             number => write!(f, "{number}"),
         }
