@@ -15,15 +15,13 @@ pub(crate) fn files(command: &OsStr, path: Option<&OsStr>) -> Vec<CString> {
     if command.is_empty() || command.contains(&b'/') {
         return vec![c_string(command)];
     }
-    let path = path.map_or(DEFAULT_PATH, OsStr::as_bytes);
-    let directories = path.split(|byte| *byte == b':');
-    directories
-        .map(|directory| match directory {
-            // With a slash, so that a script that is called like an option is no option to its interpreter.
-            [] => c_string(&[b"./", command].concat()),
-            _ => c_string(&[directory, b"/", command].concat()),
-        })
-        .collect()
+    let mut files = Vec::new();
+    for directory in path.map_or(DEFAULT_PATH, OsStr::as_bytes).split(|byte| *byte == b':') {
+        // With a slash, so that a script that is called like an option is no option to its interpreter.
+        let directory = if directory.is_empty() { b"." } else { directory };
+        files.push(c_string(&[directory, b"/", command].concat()));
+    }
+    files
 }
 
 /// Whether a file that starts like this is no script: there is a zero byte in its first line.

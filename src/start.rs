@@ -104,15 +104,14 @@ pub(crate) fn start(config: &Config, mask: SignalSet, log: &Log) -> Result<Start
     let setup = Setup { place, child_disposition, mask };
 
     let name = config.command.first().map_or(OsStr::new(""), OsString::as_os_str);
-    let mut files = lookup::files(name, environment::variable("PATH"));
+    let files = lookup::files(name, environment::variable("PATH"));
     // Looked up here, where every signal is blocked: the child is not to be stopped half-way between two attempts.
-    if let Some(first) = files.iter().position(|file| files::is_executable(file)) {
-        files.drain(..first);
-    }
+    let first = files.iter().position(|file| files::is_executable(file)).unwrap_or(0);
+    let files = files.get(first..).unwrap_or_default();
     let arguments: Vec<CString> = config.command.iter().map(|argument| lookup::c_string(argument.as_bytes())).collect();
     let Spawned { pid: command, placed, is_executed } =
-        spawn(&files, &arguments, &setup).map_err(|error| explain(name, &files, error))?;
-    let doubt = if is_executed { None } else { doubt(name, &files) };
+        spawn(files, &arguments, &setup).map_err(|error| explain(name, files, error))?;
+    let doubt = if is_executed { None } else { doubt(name, files) };
     let place = match (setup.place, placed) {
         (spawn::Place::Own(_), Ok(())) => Place::Own,
         (spawn::Place::Shared, _) => Place::Shared,

@@ -72,8 +72,8 @@ pub(crate) struct Spawned {
 ///
 /// [`SpawnError`], when no child is left behind.
 pub(crate) fn spawn(files: &[CString], arguments: &[CString], setup: &Setup) -> Result<Spawned, SpawnError> {
-    let pointers: Vec<*const c_char> =
-        arguments.iter().map(|argument| argument.as_ptr()).chain([ptr::null()]).collect();
+    let mut pointers: Vec<*const c_char> = arguments.iter().map(|argument| argument.as_ptr()).collect();
+    pointers.push(ptr::null());
     let mut environment = Environment::new();
     let (mut failure, mut placed) = (None, Ok(()));
     let (pid, is_shared) = in_vforked_child(&mut || {
@@ -175,9 +175,9 @@ fn interpret(file: &CStr, arguments: &[*const c_char], environment: *const *cons
         return Errno::ENOEXEC;
     }
     let shell = c"/bin/sh";
-    let rest = arguments.iter().skip(1).copied();
-    let arguments: Vec<*const c_char> = [shell.as_ptr(), file.as_ptr()].into_iter().chain(rest).collect();
-    exec(shell, &arguments, environment)
+    let mut words = vec![shell.as_ptr(), file.as_ptr()];
+    words.extend_from_slice(arguments.get(1..).unwrap_or_default());
+    exec(shell, &words, environment)
 }
 
 fn exec(file: &CStr, arguments: &[*const c_char], environment: *const *const c_char) -> Errno {
