@@ -34,7 +34,7 @@ const COLUMN: usize = 28;
 pub fn page(page: Page) -> String {
     match page {
         Page::Help => help(),
-        Page::Version => format!("{}\n", version()),
+        Page::Version => version() + "\n",
     }
 }
 
@@ -61,14 +61,14 @@ fn help() -> String {
 }
 
 fn describe(text: &mut String, flag: &Flag) {
-    let short = flag.short.map_or("  ".to_owned(), |letter| format!("-{letter}"));
-    let value = flag.effect.value().map(|name| format!(" {name}")).unwrap_or_default();
-    let mut left = if flag.long.is_empty() {
-        format!("  {short}")
-    } else {
-        let comma = if flag.short.is_some() { ',' } else { ' ' };
-        format!("  {short}{comma} --{}{value}", flag.long)
+    let mut left = match flag.short {
+        Some(letter) if flag.long.is_empty() => format!("  -{letter}"),
+        Some(letter) => format!("  -{letter}, --{}", flag.long),
+        None => format!("      --{}", flag.long),
     };
+    if let Some(name) = flag.effect.value() {
+        let _ = write!(left, " {name}");
+    }
     let variable = flag.variable.map(|variable| format!("[{variable}]"));
     if left.len() > COLUMN {
         let _ = writeln!(text, "{left}");

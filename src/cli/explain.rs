@@ -27,54 +27,65 @@ pub struct Surroundings {
 #[cold]
 #[inline(never)]
 pub fn text(config: &Config, sources: &Sources, surroundings: Surroundings, styled: bool) -> String {
-    let heading = |name: &str| if styled { format!("\x1b[1m{name}\x1b[m\n") } else { format!("{name}\n") };
-    let mut text = heading("Signals");
-    text.push_str(&signals(config, sources, surroundings.place));
-    text.push('\n');
-    text.push_str(&heading("Settings"));
-    let settings = FLAGS.iter().filter_map(|flag| Some((flag, flag.setting.as_ref()?)));
-    let rows = settings.map(|(flag, setting)| Row {
-        name: flag.long.to_owned(),
-        value: (setting.value)(config),
-        remark: origin(flag, setting, sources),
-    });
-    text.push_str(&table(&rows.collect::<Vec<_>>()));
-    text.push('\n');
-    text.push_str(&heading("Surroundings"));
+    let (bold, plain) = if styled { ("\x1b[1m", "\x1b[m") } else { ("", "") };
     let orphans = match surroundings.pid {
         1 => "1, to which every orphan of its PID namespace comes".to_owned(),
         pid => format!("{pid}, the subreaper of all that comes from COMMAND"),
     };
-    let rows = [("pid", orphans), ("terminal", surroundings.terminal.to_owned())];
-    text.push_str(&table(&rows.map(|(name, value)| Row { name: name.to_owned(), value, remark: String::new() })));
+    let surroundings_rows = vec![
+        Row { name: "pid".to_owned(), value: orphans, remark: String::new() },
+        Row { name: "terminal".to_owned(), value: surroundings.terminal.to_owned(), remark: String::new() },
+    ];
+    let mut text = String::new();
+    for (heading, rows) in [
+        ("Signals", signals(config, sources, surroundings.place)),
+        ("Settings", settings(config, sources)),
+        ("Surroundings", surroundings_rows),
+    ] {
+        let gap = if text.is_empty() { "" } else { "\n" };
+        let _ = writeln!(text, "{gap}{bold}{heading}{plain}");
+        write_table(&mut text, &rows);
+    }
     text
 }
 
+fn settings(config: &Config, sources: &Sources) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for flag in FLAGS {
+        if let Some(setting) = &flag.setting {
+            let (value, remark) = ((setting.value)(config), origin(flag, setting, sources));
+            rows.push(Row { name: flag.long.to_owned(), value, remark });
+        }
+    }
+    rows
+}
+
 /// A row for each signal that is not passed on as it is to whom all are, and one for the others.
-fn signals(config: &Config, sources: &Sources, place: Place) -> String {
+fn signals(config: &Config, sources: &Sources, place: Place) -> Vec<Row> {
     let signals = config.table(place);
-    let plain = |signal| signals.route(signal) == Route::Forward(signal, config.target);
     // CHLD is not forwarded, whatever the table says, and nobody can receive the other two.
     let never = [Signal::KILL, Signal::STOP, Signal::CHLD];
     let mut rows = Vec::new();
-    for signal in Signal::all().filter(|signal| !never.contains(signal) && !plain(*signal)) {
-        let values = match signals.route(signal) {
-            Route::Forward(sent, target) => vec![sending(sent, target)],
-            Route::Drop => vec!["dropped".to_owned()],
-            Route::Steps(place) => signals.sequence(place).iter().map(|stage| step(*stage, signal)).collect(),
-        };
-        for (index, value) in values.into_iter().enumerate() {
-            let (name, remark) =
-                if index == 0 { (signal.to_string(), rule_origin(signal, sources)) } else { Default::default() };
-            rows.push(Row { name, value, remark });
+    for signal in Signal::all() {
+        let mut remark = rule_origin(signal, sources);
+        let mut name = signal.to_string();
+        let mut push =
+            |value| rows.push(Row { name: std::mem::take(&mut name), value, remark: std::mem::take(&mut remark) });
+        match signals.route(signal) {
+            _ if never.contains(&signal) => {}
+            Route::Forward(sent, target) if (sent, target) == (signal, config.target) => {}
+            Route::Forward(sent, target) => push(sending(sent, target)),
+            Route::Drop => push("dropped".to_owned()),
+            Route::Steps(place) => {
+                for stage in signals.sequence(place) {
+                    push(step(*stage, signal));
+                }
+            }
         }
     }
-    rows.push(Row {
-        name: "others".to_owned(),
-        value: format!("passed on to {}", config.target),
-        remark: String::new(),
-    });
-    table(&rows)
+    let value = format!("passed on to {}", config.target);
+    rows.push(Row { name: "others".to_owned(), value, remark: String::new() });
+    rows
 }
 
 fn sending(sent: Signal, target: Target) -> String {
@@ -121,16 +132,17 @@ struct Row {
     remark: String,
 }
 
-/// The rows with their columns one below the other.
-fn table(rows: &[Row]) -> String {
-    let width = |of: fn(&Row) -> &str| rows.iter().map(|row| of(row).chars().count()).max().unwrap_or(0);
-    let (names, values) = (width(|row| &row.name), width(|row| &row.value));
-    let mut text = String::new();
+/// The rows with their columns one below the other. Names and values are ASCII.
+fn write_table(text: &mut String, rows: &[Row]) {
+    let (mut names, mut values) = (0, 0);
+    for row in rows {
+        names = names.max(row.name.len());
+        values = values.max(row.value.len());
+    }
     for Row { name, value, remark } in rows {
         let line = format!("  {name:names$}  {value:values$}  {remark}");
-        let _ = writeln!(text, "{}", line.trim_end());
+        let _ = writeln!(text, "{}", line.trim_end_matches(' '));
     }
-    text
 }
 
 #[cfg(test)]
