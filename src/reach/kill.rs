@@ -132,16 +132,17 @@ impl KillOrder {
     }
 }
 
-/// The living processes and their names, where /proc tells.
+/// The living processes and their names, where /proc tells, in the order of their pids.
 fn living() -> Vec<(Pid, String)> {
-    let mut living = Vec::new();
+    let mut living: Vec<(Pid, String)> = Vec::new();
     if procfs::is_usable() {
         descendants::for_each(LOOKING, &mut |one| {
             if !one.stat.is_zombie {
-                living.push((one.pid, one.stat.name.clone()));
+                // It mostly is the last place.
+                let place = living.partition_point(|(pid, _)| *pid < one.pid);
+                living.insert(place, (one.pid, one.stat.name.clone()));
             }
         });
     }
-    living.sort_unstable_by_key(|(pid, _)| *pid);
     living
 }
