@@ -98,7 +98,6 @@ impl Rule {
     ///
     /// [`RuleError`] for anything that is not exactly a rule, and for signals that cannot be forwarded.
     pub fn parse(rule: &str) -> Result<Self, RuleError> {
-        let not_a_rule = || RuleError::NotARule(rule.to_owned());
         let (from, to) = match rule.split_once(':') {
             Some((from, to)) => (from, Some(to)),
             None => (rule, None),
@@ -107,8 +106,9 @@ impl Rule {
             Some((from, target)) if to.is_none() => (from, Some(target)),
             _ => (from, None),
         };
-        if from.is_empty() || to.is_some_and(|to| to.is_empty() || to.contains(':')) || (to, target) == (None, None) {
-            return Err(not_a_rule());
+        let says_nothing = to.is_none() && target.is_none();
+        if from.is_empty() || says_nothing || to.is_some_and(|to| to.is_empty() || to.contains(':')) {
+            return Err(wrong(rule, Fault::NotARule));
         }
         let target = target.map(Target::parse).transpose()?;
         let from = Signal::parse(from)?;
@@ -118,32 +118,33 @@ impl Rule {
             _ => {}
         }
         let to = match (to, target) {
-            (Some(to), _) => Self::parse_steps(to)
-                .map_err(|error| if let RuleError::NotARule(_) = error { not_a_rule() } else { error })?,
+            (Some(to), _) => Self::parse_steps(rule, to)?,
             (None, Some(target)) => To::Itself(target),
-            (None, None) => return Err(not_a_rule()),
+            (None, None) => return Err(wrong(rule, Fault::NotARule)),
         };
         Ok(Self { from, to })
     }
 
-    fn parse_steps(words: &str) -> Result<To, RuleError> {
-        if is_zero(words.split_once('@').map_or(words, |(signal, _)| signal)) {
-            if let Some((_, target)) = words.split_once('@') {
-                Target::parse(target)?;
-            }
+    fn parse_steps(rule: &str, words: &str) -> Result<To, RuleError> {
+        let (first, target) = match words.split_once('@') {
+            Some((first, target)) => (first, Some(target)),
+            None => (words, None),
+        };
+        if is_zero(first) {
+            target.map(Target::parse).transpose()?;
             return Ok(To::Nothing);
         }
         let mut steps: Vec<Step> = Vec::new();
         for word in words.split('/') {
-            let step = parse_step(word, words.contains('/'))?;
+            let step = parse_step(rule, word, words.len() > word.len())?;
             if let (Step::Wait(_), Some(Step::Wait(_))) = (step, steps.last()) {
-                return Err(RuleError::TwoWaits(words.to_owned()));
+                return Err(wrong(rule, Fault::TwoWaits));
             }
             steps.push(step);
         }
         match steps.last() {
-            _ if steps.len() > MOST_STEPS => Err(RuleError::TooManySteps(steps.len())),
-            Some(Step::Wait(_)) => Err(RuleError::WaitAtTheEnd(words.to_owned())),
+            _ if steps.len() > MOST_STEPS => Err(wrong(rule, Fault::TooManySteps)),
+            Some(Step::Wait(_)) => Err(wrong(rule, Fault::WaitAtTheEnd)),
             _ => Ok(To::Steps(steps)),
         }
     }
@@ -201,31 +202,35 @@ impl Rule {
     }
 }
 
-/// Reads one step, which may be one `among_others`.
-fn parse_step(word: &str, among_others: bool) -> Result<Step, RuleError> {
+/// Reads one step of a rule, which may be one `among_others`.
+fn parse_step(rule: &str, word: &str, among_others: bool) -> Result<Step, RuleError> {
     let (what, target) = match word.split_once('@') {
         Some((what, target)) => (what, Some(target)),
         None => (word, None),
     };
     if what.is_empty() {
-        return Err(if among_others { RuleError::EmptyStep } else { RuleError::NotARule(word.to_owned()) });
+        return Err(wrong(rule, if among_others { Fault::EmptyStep } else { Fault::NotARule }));
     }
     if is_zero(what) {
-        return Err(RuleError::DropAmongOthers);
+        return Err(wrong(rule, Fault::DropAmongOthers));
     }
     // A number without a unit is that of a signal.
-    let has_unit =
-        what.starts_with(|first: char| first.is_ascii_digit()) && what.ends_with(|last: char| !last.is_ascii_digit());
-    if has_unit && let Ok(Period::Zero | Period::Finite(_)) = Period::parse(what) {
-        let wait = if let Ok(Period::Finite(wait)) = Period::parse(what) { wait } else { Duration::ZERO };
-        return if target.is_some() { Err(RuleError::TargetOfWait(word.to_owned())) } else { Ok(Step::Wait(wait)) };
+    let is_number = what.starts_with(|first: char| first.is_ascii_digit());
+    let has_unit = is_number && what.ends_with(|last: char| last.is_ascii_alphabetic());
+    let wait = match Period::parse(what) {
+        Ok(Period::Zero) if is_number => Some(Duration::ZERO),
+        Ok(Period::Finite(wait)) if is_number => Some(wait),
+        _ => None,
+    };
+    match wait {
+        Some(_) if has_unit && target.is_some() => return Err(wrong(rule, Fault::TargetOfWait)),
+        Some(wait) if has_unit => return Ok(Step::Wait(wait)),
+        _ => {}
     }
     let target = target.map(Target::parse).transpose()?;
     match Signal::parse(what) {
         Ok(signal) => Ok(Step::Send(signal, target)),
-        Err(_) if among_others && Period::parse(what).is_ok_and(|period| period != Period::Infinite) => {
-            Err(RuleError::NoUnit(what.to_owned()))
-        }
+        Err(_) if among_others && wait.is_some() => Err(wrong(rule, Fault::NoUnit)),
         Err(error) => Err(error.into()),
     }
 }
@@ -234,41 +239,62 @@ fn is_zero(word: &str) -> bool {
     crate::signal::digits(word) == Some(0)
 }
 
+#[cold]
+#[inline(never)]
+fn wrong(rule: &str, fault: Fault) -> RuleError {
+    RuleError::Rule(rule.to_owned(), fault)
+}
+
+/// What can be wrong with the form of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It has not the form of one.
+    NotARule,
+    /// There is nothing between two slashes, or beside one.
+    EmptyStep,
+    /// A rule that drops its signal has no other steps.
+    DropAmongOthers,
+    /// A wait goes to nobody.
+    TargetOfWait,
+    /// Nothing comes after the last wait.
+    WaitAtTheEnd,
+    /// Two waits in a row are one.
+    TwoWaits,
+    /// A number that is none of a signal, and was meant for a wait.
+    NoUnit,
+    /// Nobody needs so many.
+    TooManySteps,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotARule => {
+                "is not a rule: write FROM:TO, FROM@TARGET or FROM:STEP/STEP, such as TERM:QUIT, HUP@child or TERM:10s/TERM"
+            }
+            Self::EmptyStep => "has an empty step: write a signal or a wait on each side of a slash",
+            Self::DropAmongOthers => "has a 0 among others: it drops the signal, and can only stand alone",
+            Self::TargetOfWait => "has a target behind a wait: a wait goes to nobody",
+            Self::WaitAtTheEnd => "ends with a wait: a signal must follow",
+            Self::TwoWaits => "has two waits in a row: write one of their length",
+            Self::NoUnit => "has a number that no signal has, and a wait needs a unit: write 10s or 500ms",
+            Self::TooManySteps => "has too many steps: 16 at the most",
+        })
+    }
+}
+
 /// What can be wrong with a rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RuleError {
-    /// The word has not the form of a rule.
-    #[error(
-        "'{0}' is not a rule: write FROM:TO, FROM:TO@TARGET, FROM@TARGET or FROM:STEP/STEP, such as TERM:QUIT or TERM:10s/TERM"
-    )]
-    NotARule(String),
+    /// Its form.
+    #[error("'{0}' {1}")]
+    Rule(String, Fault),
     /// Nobody can catch KILL and STOP (signal(7)).
     #[error("{0} cannot be rewritten: no process can catch it, so session-init never sees it")]
     CannotBeCaught(Signal),
     /// CHLD tells session-init about its own children.
     #[error("CHLD cannot be rewritten: it is how ended children are reported, and is never forwarded")]
     Child,
-    /// There is nothing between two slashes, or beside one.
-    #[error("there is an empty step: write a signal or a wait on each side of a slash")]
-    EmptyStep,
-    /// A rule that drops its signal has no other steps.
-    #[error("0 drops a signal, and can only stand alone")]
-    DropAmongOthers,
-    /// A wait goes to nobody.
-    #[error("'{0}': a wait has no target")]
-    TargetOfWait(String),
-    /// Nothing comes after the last wait.
-    #[error("'{0}' ends with a wait: a signal must follow")]
-    WaitAtTheEnd(String),
-    /// Two waits in a row are one.
-    #[error("'{0}' has two waits in a row: write one of their length")]
-    TwoWaits(String),
-    /// A number that is none of a signal, and was meant for a wait.
-    #[error("'{0}' is not a signal, and a wait needs a unit: {0}s")]
-    NoUnit(String),
-    /// Nobody needs so many.
-    #[error("{0} steps are too many: a rule has at most {MOST_STEPS}")]
-    TooManySteps(usize),
     /// One of the signals is none.
     #[error(transparent)]
     Signal(#[from] SignalError),
