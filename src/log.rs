@@ -12,7 +12,7 @@ use crate::sys::descriptors;
 #[derive(Debug)]
 pub(crate) struct Log {
     /// The name session-init was started under.
-    name: Vec<u8>,
+    name: &'static [u8],
     /// How often `-v` was given.
     verbosity: u8,
     open: bool,
@@ -23,12 +23,14 @@ impl Log {
     pub(crate) fn new(arguments: &[impl AsRef<OsStr>]) -> Self {
         let path = arguments.first().map_or(&b""[..], |path| path.as_ref().as_bytes());
         let name = path.rsplit(|byte| *byte == b'/').next().filter(|name| !name.is_empty());
-        Self { name: name.unwrap_or(b"session-init").to_owned(), verbosity: 0, open: descriptors::stderr_is_open() }
+        // It is needed to the end.
+        let name = name.map_or(&b"session-init"[..], |name| name.to_owned().leak());
+        Self { name, verbosity: 0, open: descriptors::stderr_is_open() }
     }
 
     /// The name session-init was started under, without its folder.
     pub(crate) fn name(&self) -> &[u8] {
-        &self.name
+        self.name
     }
 
     pub(crate) fn set_verbosity(&mut self, verbosity: u8) {
@@ -46,7 +48,7 @@ impl Log {
             return;
         }
         let mut line = Line::default();
-        let _ = write!(line, "[{}] {message}", String::from_utf8_lossy(&self.name));
+        let _ = write!(line, "[{}] {message}", String::from_utf8_lossy(self.name));
         descriptors::write_to_stderr(line.finish());
     }
 

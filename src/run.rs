@@ -28,7 +28,8 @@ pub fn run(arguments: Vec<OsString>, mask: Result<SignalSet, Errno>) -> u8 {
     match parse(log.name(), arguments.into_iter().skip(1), variable) {
         Ok(Invocation::Run(config)) => {
             log.set_verbosity(config.verbosity);
-            run_command(&config, mask, &log)
+            // What is needed to the end is never given back.
+            run_command(Box::leak(config), mask, &log)
         }
         Ok(Invocation::Pause) => pause(mask, &log),
         Ok(Invocation::Print(page)) => {

@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn what_is_opened_anew_does_not_wait_and_the_inherited_one_is_as_it_was() {
         let (_reader, inherited) = std::io::pipe().unwrap();
-        let anew = open_anew(&files::path(format_args!("/proc/self/fd/{}", inherited.as_raw_fd()))).unwrap();
+        let anew = open_anew(&files::text(format_args!("/proc/self/fd/{}", inherited.as_raw_fd()))).unwrap();
         let flags = |descriptor: BorrowedFd<'_>| OFlag::from_bits_retain(fcntl(descriptor, FcntlArg::F_GETFL).unwrap());
         assert_eq!(flags(inherited.as_fd()) & (OFlag::O_ACCMODE | OFlag::O_NONBLOCK), OFlag::O_WRONLY);
         assert_eq!(flags(anew.as_fd()) & (OFlag::O_ACCMODE | OFlag::O_NONBLOCK), OFlag::O_WRONLY | OFlag::O_NONBLOCK);

@@ -1,11 +1,12 @@
 //! The environment as the kernel handed it over, which nothing in session-init changes, and COMMAND's.
 
 use std::ffi::{CStr, CString, OsStr, c_char};
-use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::ptr;
 
 use nix::unistd::getpid;
+
+use super::files;
 
 /// The array of its strings, which ends with null; null itself where a library that was loaded before has cleared it
 /// (clearenv(3)).
@@ -56,7 +57,7 @@ pub(crate) fn variable(name: &str) -> Option<&'static OsStr> {
 
 /// The variables that hold the pid of whoever they are meant for (`sd_listen_fds(3)`, `sd_watchdog_enabled(3)`,
 /// systemd.exec(5)). What was meant for session-init is COMMAND's.
-const PIDS: [&[u8]; 3] = [b"LISTEN_PID=", b"WATCHDOG_PID=", b"SYSTEMD_EXEC_PID="];
+const PIDS: [&str; 3] = ["LISTEN_PID=", "WATCHDOG_PID=", "SYSTEMD_EXEC_PID="];
 /// It names the process that `LISTEN_PID` names once more, by a number that no other process ever has.
 const PID_FD_ID: &[u8] = b"LISTEN_PIDFDID=";
 /// What is meant for this session-init, and not for one below it.
@@ -66,9 +67,10 @@ const OWN: &[u8] = b"SESSION_INIT_";
 pub(super) struct Environment {
     /// A copy of the array, if something in it has to change.
     changed: Option<Vec<*const c_char>>,
-    /// What has to: the places of the pids in it, and room for what is to stand there.
-    pids: [Option<usize>; PIDS.len()],
-    texts: [[u8; 32]; PIDS.len()],
+    /// What has to: the pids, by their places in it and the names before them.
+    pids: Vec<(usize, &'static str)>,
+    /// What is to stand there.
+    texts: Vec<CString>,
 }
 
 impl Environment {
@@ -80,7 +82,7 @@ impl Environment {
     }
 
     pub(super) fn new() -> Self {
-        let mut environment = Self { changed: None, pids: [None; PIDS.len()], texts: [[0; 32]; PIDS.len()] };
+        let mut environment = Self { changed: None, pids: Vec::new(), texts: Vec::new() };
         if strings().any(|string| is_special(string.to_bytes())) {
             environment.change();
         }
@@ -88,6 +90,7 @@ impl Environment {
     }
 
     #[cold]
+    #[inline(never)]
     fn change(&mut self) {
         let own = getpid().to_string();
         let names_us = |string: &[u8], prefix: &[u8]| string.strip_prefix(prefix) == Some(own.as_bytes());
@@ -98,9 +101,9 @@ impl Environment {
             if bytes.starts_with(OWN) || listens && bytes.starts_with(PID_FD_ID) {
                 continue;
             }
-            for (prefix, place) in PIDS.iter().zip(&mut self.pids) {
-                if names_us(bytes, prefix) {
-                    *place = Some(variables.len());
+            for name in PIDS {
+                if names_us(bytes, name.as_bytes()) {
+                    self.pids.push((variables.len(), name));
                 }
             }
             variables.push(string.as_ptr());
@@ -112,12 +115,11 @@ impl Environment {
     /// In the child, whose pid nobody knew before.
     pub(super) fn of_this_process(&mut self) -> *const *const c_char {
         let Some(variables) = &mut self.changed else { return pointer() };
-        for ((prefix, place), text) in PIDS.iter().zip(self.pids).zip(&mut self.texts) {
-            if let Some(place) = place.and_then(|place| variables.get_mut(place)) {
-                let mut room = &mut text[..];
-                let _ = room.write_all(prefix);
-                let _ = write!(room, "{}", getpid());
-                *place = text.as_ptr().cast();
+        for (place, name) in &self.pids {
+            if let Some(place) = variables.get_mut(*place) {
+                let text = files::text(format_args!("{name}{}", getpid()));
+                *place = text.as_ptr();
+                self.texts.push(text);
             }
         }
         variables.as_ptr()
@@ -128,7 +130,7 @@ impl Environment {
 fn is_special(string: &[u8]) -> bool {
     // Most begin otherwise.
     matches!(string.first(), Some(b'L' | b'S' | b'W'))
-        && (string.starts_with(OWN) || PIDS.iter().any(|prefix| string.starts_with(prefix)))
+        && (string.starts_with(OWN) || PIDS.iter().any(|prefix| string.starts_with(prefix.as_bytes())))
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ use crate::number::id;
 /// What a read takes at once; more than most files here hold.
 const PART: usize = 4096;
 
-/// A path with numbers in it, as system calls take it.
-pub(super) fn path(words: fmt::Arguments<'_>) -> CString {
+/// A text with numbers in it, such as a path, as system calls take it.
+pub(super) fn text(words: fmt::Arguments<'_>) -> CString {
     c_string(words.to_string().as_bytes())
 }
 

@@ -20,13 +20,13 @@ pub(crate) fn is_usable() -> bool {
 pub(crate) fn stat(pid: i32) -> Result<Stat, Errno> {
     /// Three times what fifty numbers and a name take.
     const ROOM: usize = 2048;
-    Stat::parse(files::start(&files::path(format_args!("/proc/{pid}/stat")), &mut [0; ROOM])?).ok_or(Errno::EIO)
+    Stat::parse(files::start(&files::text(format_args!("/proc/{pid}/stat")), &mut [0; ROOM])?).ok_or(Errno::EIO)
 }
 
 /// Whether a process ignores a signal, as far as /proc tells.
 pub(crate) fn ignores(pid: Pid, signal: Signal) -> bool {
     const FIELD: &[u8] = b"SigIgn:\t";
-    let Ok(status) = files::contents(&files::path(format_args!("/proc/{pid}/status"))) else { return false };
+    let Ok(status) = files::contents(&files::text(format_args!("/proc/{pid}/status"))) else { return false };
     let digits = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(FIELD)).unwrap_or_default();
     // Each of the hexadecimal digits stands for four signals, the last one for the lowest.
     let digit = digits.iter().rev().nth(signal.index() / 4).and_then(|digit| char::from(*digit).to_digit(16));
@@ -68,7 +68,7 @@ pub(super) enum ChildList {
 impl ChildList {
     pub(super) fn new() -> Self {
         let own = getpid();
-        if files::exists(&files::path(format_args!("/proc/self/task/{own}/children"))) {
+        if files::exists(&files::text(format_args!("/proc/self/task/{own}/children"))) {
             return Self::ByParent;
         }
         let mut processes = Vec::new();
@@ -98,7 +98,7 @@ impl ChildList {
 
 pub(super) fn children_of_all_threads(process: i32) -> Result<Vec<i32>, Errno> {
     let mut children = Vec::new();
-    for thread in files::numbers(&files::path(format_args!("/proc/{process}/task")))? {
+    for thread in files::numbers(&files::text(format_args!("/proc/{process}/task")))? {
         match children_of_thread(process, thread) {
             // A thread that has ended leaves its children to another one of the process.
             Err(Errno::ENOENT | Errno::ESRCH) => {}
@@ -109,7 +109,7 @@ pub(super) fn children_of_all_threads(process: i32) -> Result<Vec<i32>, Errno> {
 }
 
 fn children_of_thread(process: i32, thread: i32) -> Result<Vec<i32>, Errno> {
-    let list = files::contents(&files::path(format_args!("/proc/{process}/task/{thread}/children")))?;
+    let list = files::contents(&files::text(format_args!("/proc/{process}/task/{thread}/children")))?;
     Ok(list.split(|byte| *byte == b' ').filter_map(id).collect())
 }
 
