@@ -117,9 +117,14 @@ fn look_at_descendants(seen: &mut Seen, give_up: &dyn Fn() -> bool, visit: &mut 
     let list = ChildList::new();
     let own = getpid().as_raw();
     let Ok(children) = list.children(own) else { return true };
-    // The eldest comes last, to be looked at first.
-    let with_parent = |children: Vec<i32>, parent| children.into_iter().rev().map(move |child| (child, parent));
-    let mut listed: Vec<(i32, i32)> = with_parent(children, own).collect();
+    let mut listed = Vec::new();
+    let add = |listed: &mut Vec<(i32, i32)>, children: &[i32], parent| {
+        // The eldest comes last, to be looked at first.
+        for child in children.iter().rev() {
+            listed.push((*child, parent));
+        }
+    };
+    add(&mut listed, &children, own);
     let mut failed = false;
     while let Some((pid, parent)) = listed.pop() {
         if give_up() {
@@ -131,7 +136,7 @@ fn look_at_descendants(seen: &mut Seen, give_up: &dyn Fn() -> bool, visit: &mut 
                 if seen.add((pid, started, is_zombie)) {
                     visit(&descendant);
                 }
-                listed.extend(with_parent(children, pid));
+                add(&mut listed, &children, pid);
             }
             // Such a one may be hidden and never show; it is new only once.
             Err(Errno::ENOENT | Errno::ESRCH) => drop(seen.add((pid, 0, true))),

@@ -88,8 +88,13 @@ impl ChildList {
     pub(super) fn children(&self, parent: i32) -> Result<Vec<i32>, Errno> {
         match self {
             Self::Whole(processes) => {
-                let children = processes.iter().filter(|(other, _)| *other == parent);
-                Ok(children.map(|(_, child)| *child).collect())
+                let mut children = Vec::new();
+                for (other, child) in processes {
+                    if *other == parent {
+                        children.push(*child);
+                    }
+                }
+                Ok(children)
             }
             Self::ByParent => children_of_thread(parent, parent),
         }
@@ -102,7 +107,7 @@ pub(super) fn children_of_all_threads(process: i32) -> Result<Vec<i32>, Errno> {
         match children_of_thread(process, thread) {
             // A thread that has ended leaves its children to another one of the process.
             Err(Errno::ENOENT | Errno::ESRCH) => {}
-            found => children.extend(found?),
+            found => children.append(&mut found?),
         }
     }
     Ok(children)
