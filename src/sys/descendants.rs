@@ -16,7 +16,7 @@ use crate::stat::Stat;
 #[derive(Debug)]
 pub(crate) struct Descendant {
     pub(crate) pid: Pid,
-    pub(crate) stat: Stat,
+    pub(crate) stat: Box<Stat>,
     /// `None` on kernels before 5.3, and where a seccomp profile denies the call.
     handle: Option<OwnedFd>,
 }
@@ -98,7 +98,7 @@ fn look_at_everybody(seen: &mut Seen, give_up: &dyn Fn() -> bool, visit: &mut dy
         }
         match stat_of_maybe_hidden(pid) {
             Ok(stat) => {
-                let Stat { started, is_zombie, .. } = stat;
+                let Stat { started, is_zombie, .. } = *stat;
                 if seen.add((pid, started, is_zombie)) {
                     // Whoever has the pid, it is one that PID 1 answers for.
                     visit(&Descendant { pid: Pid::from_raw(pid), stat, handle: None });
@@ -132,7 +132,7 @@ fn look_at_descendants(seen: &mut Seen, give_up: &dyn Fn() -> bool, visit: &mut 
         }
         match look_at(pid, parent, &list) {
             Ok((descendant, children)) => {
-                let Stat { started, is_zombie, .. } = descendant.stat;
+                let Stat { started, is_zombie, .. } = *descendant.stat;
                 if seen.add((pid, started, is_zombie)) {
                     visit(&descendant);
                 }
@@ -190,7 +190,7 @@ fn open_handle(pid: i32) -> Option<OwnedFd> {
 
 /// What is known of a process. Where /proc hides those of other users (`hidepid`), little is known of a child: that it lives,
 /// and where.
-fn stat_of_maybe_hidden(pid: i32) -> Result<Stat, Errno> {
+fn stat_of_maybe_hidden(pid: i32) -> Result<Box<Stat>, Errno> {
     match stat(pid) {
         Err(error @ (Errno::ENOENT | Errno::ESRCH)) => {
             let id = Pid::from_raw(pid);
@@ -198,7 +198,7 @@ fn stat_of_maybe_hidden(pid: i32) -> Result<Stat, Errno> {
                 return Err(error);
             }
             let number = |id: Result<Pid, Errno>| id.map_or(0, Pid::as_raw);
-            Ok(Stat {
+            Ok(Box::new(Stat {
                 name: "?".to_owned(),
                 is_zombie: false,
                 is_stopped: wait::stopped_by(id).is_some(),
@@ -207,7 +207,7 @@ fn stat_of_maybe_hidden(pid: i32) -> Result<Stat, Errno> {
                 threads: 1,
                 session: number(getsid(Some(id))),
                 started: 0,
-            })
+            }))
         }
         known => known,
     }

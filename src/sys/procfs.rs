@@ -17,10 +17,13 @@ pub(crate) fn is_usable() -> bool {
 /// # Errors
 ///
 /// `ENOENT` or `ESRCH` where there is no such process, or it is hidden; `EIO` where the file says something else.
-pub(crate) fn stat(pid: i32) -> Result<Stat, Errno> {
+pub(crate) fn stat(pid: i32) -> Result<Box<Stat>, Errno> {
     /// Three times what fifty numbers and a name take.
     const ROOM: usize = 2048;
-    Stat::parse(files::start(&files::text(format_args!("/proc/{pid}/stat")), &mut [0; ROOM])?).ok_or(Errno::EIO)
+    let path = files::text(format_args!("/proc/{pid}/stat"));
+    let stat = Stat::parse(files::start(&path, &mut [0; ROOM])?).ok_or(Errno::EIO)?;
+    // It is handed on more than once.
+    Ok(Box::new(stat))
 }
 
 /// Whether a process ignores a signal, as far as /proc tells.
