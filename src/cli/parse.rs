@@ -34,24 +34,24 @@ pub enum Invocation {
 ///
 /// # Errors
 ///
-/// [`UsageError`] for the first thing that is wrong. The environment is not looked at when a page is to be printed.
+/// [`UsageError`] for the first thing that is wrong, boxed, for it is large. The environment is not looked at when a page is to be printed.
 pub fn parse(
     name: &[u8],
     arguments: impl IntoIterator<Item = OsString>,
     variable: impl Fn(&str) -> Option<OsString>,
-) -> Result<Invocation, UsageError> {
+) -> Result<Invocation, Box<UsageError>> {
     let mut given = Draft::default();
     let command = match command_line(arguments, &mut given)? {
         CommandLine::Print(page) => return Ok(Invocation::Print(page)),
         CommandLine::Command(command) => command,
     };
     if given.pause == Some(true) {
-        return if command.is_empty() { Ok(Invocation::Pause) } else { Err(UsageError::PauseAndCommand) };
+        return if command.is_empty() { Ok(Invocation::Pause) } else { Err(UsageError::PauseAndCommand.into()) };
     }
     let mut inherited = environment(&variable)?;
     let explain = given.explain == Some(true);
     if command.is_empty() && !explain {
-        return Err(UsageError::NoCommand);
+        return Err(UsageError::NoCommand.into());
     }
     let mut of_dumb_init = environment_of_dumb_init(&variable);
     let of_name = of_name(name);
@@ -89,15 +89,15 @@ pub fn parse(
 }
 
 /// What contradicts within one source, which has these names for flags.
-fn check(draft: &Draft, name: fn(&Flag) -> String) -> Result<(), UsageError> {
+fn check(draft: &Draft, name: fn(&Flag) -> String) -> Result<(), Box<UsageError>> {
     let named = |long| FLAGS.iter().find(|flag| flag.long == long).map(name).unwrap_or_default();
     if draft.has_grace() && draft.linger == Some(true) {
-        return Err(UsageError::GraceAndLinger(named("grace"), named("linger")));
+        return Err(UsageError::GraceAndLinger(named("grace"), named("linger")).into());
     }
     match draft.needs_session() {
         Some((_, is_rule)) if draft.single_child == Some(true) => {
             let said = named(if is_rule { "rewrite" } else { "target" });
-            Err(UsageError::TargetNeedsSession(said, named("single-child")))
+            Err(UsageError::TargetNeedsSession(said, named("single-child")).into())
         }
         _ => Ok(()),
     }
@@ -119,7 +119,10 @@ enum CommandLine {
 }
 
 /// Reads the arguments up to the first one that is no option, or to `--`; all from there on belong to COMMAND.
-fn command_line(arguments: impl IntoIterator<Item = OsString>, draft: &mut Draft) -> Result<CommandLine, UsageError> {
+fn command_line(
+    arguments: impl IntoIterator<Item = OsString>,
+    draft: &mut Draft,
+) -> Result<CommandLine, Box<UsageError>> {
     let mut parser = Parser::from_args(arguments);
     // `-r=15:3` is the rule `=15:3`, which is wrong, as it is for getopt(3).
     parser.set_short_equals(false);
@@ -135,7 +138,7 @@ fn command_line(arguments: impl IntoIterator<Item = OsString>, draft: &mut Draft
                 let flag = long(name)?;
                 let option = format!("--{}", flag.long);
                 if flag.effect.value().is_none() && parser.optional_value().is_some() {
-                    return Err(UsageError::UnexpectedValue(option));
+                    return Err(UsageError::UnexpectedValue(option).into());
                 }
                 (flag, option)
             }
@@ -159,13 +162,13 @@ fn command_line(arguments: impl IntoIterator<Item = OsString>, draft: &mut Draft
     }
 }
 
-fn short(letter: char) -> Result<&'static Flag, UsageError> {
+fn short(letter: char) -> Result<&'static Flag, Box<UsageError>> {
     let known = FLAGS.iter().find(|flag| flag.short == Some(letter));
-    known.ok_or_else(|| UsageError::UnknownOption { option: format!("-{letter}"), nearest: None })
+    known.ok_or_else(|| UsageError::UnknownOption { option: format!("-{letter}"), nearest: None }.into())
 }
 
 /// The flag of this name, or the only one whose name begins with it.
-fn long(name: &str) -> Result<&'static Flag, UsageError> {
+fn long(name: &str) -> Result<&'static Flag, Box<UsageError>> {
     if let Some(flag) = FLAGS.iter().find(|flag| !name.is_empty() && flag.long == name) {
         return Ok(flag);
     }
@@ -175,16 +178,18 @@ fn long(name: &str) -> Result<&'static Flag, UsageError> {
         [] => Err(UsageError::UnknownOption {
             option: format!("--{name}"),
             nearest: nearest(name, &mut FLAGS.iter().map(|flag| flag.long)).map(|name| format!("--{name}")),
-        }),
+        }
+        .into()),
         several => Err(UsageError::AmbiguousOption {
             option: format!("--{name}"),
             candidates: several.iter().map(|flag| format!("--{}", flag.long)).collect::<Vec<_>>().join(", "),
-        }),
+        }
+        .into()),
     }
 }
 
 /// Reads the variables of the table. An empty one counts as unset.
-fn environment(variable: impl Fn(&str) -> Option<OsString>) -> Result<Draft, UsageError> {
+fn environment(variable: impl Fn(&str) -> Option<OsString>) -> Result<Draft, Box<UsageError>> {
     let mut draft = Draft::default();
     for flag in FLAGS {
         let Some(name) = flag.variable else { continue };
