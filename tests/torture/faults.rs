@@ -6,9 +6,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use libc::{
-    E2BIG, EACCES, EAGAIN, EBADF, EDQUOT, EFBIG, EINTR, EINVAL, EIO, EISDIR, ELIBBAD, ELOOP, EMFILE, ENAMETOOLONG,
-    ENFILE, ENODEV, ENOENT, ENOEXEC, ENOMEM, ENOSPC, ENOSYS, ENOTDIR, ENOTTY, ENXIO, EOPNOTSUPP, EPERM, EPIPE, ESRCH,
-    ETXTBSY,
+    E2BIG, EACCES, EAGAIN, EBADF, EBUSY, EDQUOT, EFBIG, EINTR, EINVAL, EIO, EISDIR, ELIBBAD, ELOOP, EMFILE,
+    ENAMETOOLONG, ENFILE, ENODEV, ENOENT, ENOEXEC, ENOMEM, ENOSPC, ENOSYS, ENOTDIR, ENOTTY, ENXIO, EOPNOTSUPP, EPERM,
+    EPIPE, ESRCH, ETXTBSY,
 };
 
 use crate::ptrace;
@@ -106,6 +106,7 @@ const CALLS: &[(&str, c_long, &[c_int])] = &[
     ("sched_getaffinity", libc::SYS_sched_getaffinity, &[EPERM, ESRCH]),
     ("dup2", libc::SYS_dup2, &[EBUSY, EINTR]),
     ("fchdir", libc::SYS_fchdir, &[EACCES, EIO, ENOENT]),
+    ("sendto", libc::SYS_sendto, &[EAGAIN, EPIPE, EPERM]),
     ("setpgid", libc::SYS_setpgid, &[EACCES, EPERM, ESRCH]),
     ("setsid", libc::SYS_setsid, &[EPERM]),
     ("statx", libc::SYS_statx, &[EACCES, ELOOP, ENOENT, ENOMEM, ENOSYS, EPERM]),

@@ -26,6 +26,7 @@ enum Fate {
 
 /// What is so, after all that has happened.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is so or not, and none follows from another")]
 struct Facts {
     fate: Fate,
     asked_to_end: bool,
@@ -191,13 +192,11 @@ impl Turn<'_> {
             && let Some(held) = &mut self.facts.held
         {
             let again = held.iter().position(|(earlier, _)| *earlier == signal);
-            match again {
-                Some(place) => drop(held.remove(place)),
-                None => {
-                    held.push((signal, origin));
-                    return self.count_down();
-                }
-            }
+            let Some(place) = again else {
+                held.push((signal, origin));
+                return self.count_down();
+            };
+            held.remove(place);
         }
         self.pass_on(signal, origin);
     }
@@ -341,10 +340,10 @@ fn any_settings() -> impl Strategy<Value = Settings> {
         (1_u8..=64, 0_u8..=64).prop_filter_map("a rule", |(from, to)| Rule::parse(&format!("{from}:{to}")).ok());
     let froms = ["TERM", "INT", "TSTP", "USR1", "CONT"].map(|from| Just(from).boxed());
     let step = || prop_oneof!["[1-5]s/(9|15|2|3)", "(15|2|19|20|18)@(child|group|session|all)", "(9|15)@all"];
-    let steps = (proptest::strategy::Union::new(froms), prop::collection::vec(step(), 1..5));
-    let steps =
-        steps.prop_filter_map("steps", |(from, steps)| Rule::parse(&format!("{from}:{}", steps.join("/"))).ok());
-    let rule = prop_oneof![2 => plain, 1 => steps];
+    let sequence = (proptest::strategy::Union::new(froms), prop::collection::vec(step(), 1..5));
+    let sequence =
+        sequence.prop_filter_map("steps", |(from, steps)| Rule::parse(&format!("{from}:{}", steps.join("/"))).ok());
+    let rule = prop_oneof![2 => plain, 1 => sequence];
     let rules = prop::collection::vec(rule, 0..6);
     (place, stops, any::<[bool; 3]>(), grace, kill_after, targets, rules).prop_map(
         |(place, stops, [single_child, linger, pre_stop], grace, kill_after, target, rules)| Settings {
