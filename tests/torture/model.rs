@@ -208,10 +208,10 @@ impl Turn<'_> {
         let late = !self.runs();
         match self.settings.table.route(signal) {
             Route::Steps(_) => {
-                if self.facts.begun.contains_key(&number(signal)) {
+                let before = self.facts.begun.get(&number(signal)).copied();
+                self.facts.begun.insert(number(signal), before.unwrap_or((0, late)));
+                if before.is_some() {
                     self.actions.push(Action::Disarm(Deadline::Step(signal)));
-                } else {
-                    self.facts.begun.insert(number(signal), (0, late));
                 }
                 if asks(signal) {
                     self.count_down();
@@ -252,11 +252,10 @@ impl Turn<'_> {
         let everybodys =
             sent == received && origin.is_some_and(|origin| is_everybodys(self.settings, received, origin));
         let target = match (self.facts.fate, target) {
-            (Fate::IsKilled(_) | Fate::IsOver, _) => return,
             (Fate::Runs, target) => target,
             (Fate::HasLeft(_), _) if late => Target::All,
-            (Fate::HasLeft(_), Target::Child | Target::Group) => return,
-            (Fate::HasLeft(_), target) => target,
+            (Fate::HasLeft(_), Target::Session | Target::All) => target,
+            _ => return,
         };
         if number(sent) == 9 && target == Target::All {
             return self.kill(Deadline::Step(received));
