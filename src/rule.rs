@@ -98,14 +98,8 @@ impl Rule {
     ///
     /// [`RuleError`] for anything that is not exactly a rule, and for signals that cannot be forwarded.
     pub fn parse(rule: &str) -> Result<Self, RuleError> {
-        let (from, to) = match rule.split_once(':') {
-            Some((from, to)) => (from, Some(to)),
-            None => (rule, None),
-        };
-        let (from, target) = match from.split_once('@') {
-            Some((from, target)) if to.is_none() => (from, Some(target)),
-            _ => (from, None),
-        };
+        let (from, to) = cut(rule, ':');
+        let (from, target) = if to.is_none() { cut(from, '@') } else { (from, None) };
         let says_nothing = to.is_none() && target.is_none();
         if from.is_empty() || says_nothing || to.is_some_and(|to| to.is_empty() || to.contains(':')) {
             return Err(wrong(rule, Fault::NotARule));
@@ -126,27 +120,26 @@ impl Rule {
     }
 
     fn parse_steps(rule: &str, words: &str) -> Result<To, RuleError> {
-        let (first, target) = match words.split_once('@') {
-            Some((first, target)) => (first, Some(target)),
-            None => (words, None),
-        };
+        let (first, target) = cut(words, '@');
         if is_zero(first) {
             target.map(Target::parse).transpose()?;
             return Ok(To::Nothing);
         }
-        let mut steps: Vec<Step> = Vec::new();
-        for word in words.split('/') {
-            let step = parse_step(rule, word, words.len() > word.len())?;
-            if let (Step::Wait(_), Some(Step::Wait(_))) = (step, steps.last()) {
+        let (mut steps, mut is_after_wait, mut left) = (Vec::new(), false, Some(words));
+        while let Some(words_left) = left {
+            let (word, rest) = cut(words_left, '/');
+            let step = parse_step(rule, word, word.len() < words.len())?;
+            let is_wait = matches!(step, Step::Wait(_));
+            if is_wait && is_after_wait {
                 return Err(wrong(rule, Fault::TwoWaits));
             }
             steps.push(step);
+            (is_after_wait, left) = (is_wait, rest);
         }
-        match steps.last() {
-            _ if steps.len() > MOST_STEPS => Err(wrong(rule, Fault::TooManySteps)),
-            Some(Step::Wait(_)) => Err(wrong(rule, Fault::WaitAtTheEnd)),
-            _ => Ok(To::Steps(steps)),
+        if steps.len() > MOST_STEPS {
+            return Err(wrong(rule, Fault::TooManySteps));
         }
+        if is_after_wait { Err(wrong(rule, Fault::WaitAtTheEnd)) } else { Ok(To::Steps(steps)) }
     }
 
     /// The signal that the rule is about.
@@ -204,10 +197,7 @@ impl Rule {
 
 /// Reads one step of a rule, which may be one `among_others`.
 fn parse_step(rule: &str, word: &str, among_others: bool) -> Result<Step, RuleError> {
-    let (what, target) = match word.split_once('@') {
-        Some((what, target)) => (what, Some(target)),
-        None => (word, None),
-    };
+    let (what, target) = cut(word, '@');
     if what.is_empty() {
         return Err(wrong(rule, if among_others { Fault::EmptyStep } else { Fault::NotARule }));
     }
@@ -233,6 +223,12 @@ fn parse_step(rule: &str, word: &str, among_others: bool) -> Result<Step, RuleEr
         Err(_) if among_others && wait.is_some() => Err(wrong(rule, Fault::NoUnit)),
         Err(error) => Err(error.into()),
     }
+}
+
+/// What stands before and behind the first of these.
+#[inline(never)]
+fn cut(word: &str, separator: char) -> (&str, Option<&str>) {
+    word.split_once(separator).map_or((word, None), |(before, behind)| (before, Some(behind)))
 }
 
 fn is_zero(word: &str) -> bool {

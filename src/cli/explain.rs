@@ -8,7 +8,7 @@ use super::flags::{FLAGS, Flag, REWRITE, Setting};
 use super::settings::{Config, Sources};
 use crate::period::Period;
 use crate::route::{Place, Route, Stage};
-use crate::rule::{Rule, Target};
+use crate::rule::Rule;
 use crate::signal::Signal;
 
 /// What session-init finds where it is started.
@@ -67,36 +67,33 @@ fn signals(config: &Config, sources: &Sources, place: Place) -> Vec<Row> {
     let never = [Signal::KILL, Signal::STOP, Signal::CHLD];
     let mut rows = Vec::new();
     for signal in Signal::all() {
-        let mut remark = rule_origin(signal, sources);
-        let mut name = signal.to_string();
-        let mut push =
-            |value| rows.push(Row { name: std::mem::take(&mut name), value, remark: std::mem::take(&mut remark) });
-        match signals.route(signal) {
-            _ if never.contains(&signal) => {}
-            Route::Forward(sent, target) if (sent, target) == (signal, config.target) => {}
-            Route::Forward(sent, target) => push(sending(sent, target)),
-            Route::Drop => push("dropped".to_owned()),
-            Route::Steps(place) => {
-                for stage in signals.sequence(place) {
-                    push(step(*stage, signal));
-                }
+        let one;
+        let stages = match signals.route(signal) {
+            _ if never.contains(&signal) => continue,
+            Route::Forward(sent, target) if (sent, target) == (signal, config.target) => continue,
+            Route::Forward(sent, target) => {
+                one = [Stage::Send(sent, target)];
+                &one[..]
             }
+            Route::Drop => &[],
+            Route::Steps(place) => signals.sequence(place),
+        };
+        let mut row =
+            Row { name: signal.to_string(), value: "dropped".to_owned(), remark: rule_origin(signal, sources) };
+        for (index, stage) in stages.iter().enumerate() {
+            if index > 0 {
+                rows.push(std::mem::take(&mut row));
+            }
+            row.value = match *stage {
+                Stage::Send(sent, target) => format!("-> {:8} to {target}", sent.to_string()),
+                Stage::Wait(time) => format!("waits {}, or for a second {signal}", Period::Finite(time)),
+            };
         }
+        rows.push(row);
     }
     let value = format!("passed on to {}", config.target);
     rows.push(Row { name: "others".to_owned(), value, remark: String::new() });
     rows
-}
-
-fn sending(sent: Signal, target: Target) -> String {
-    format!("-> {:8} to {target}", sent.to_string())
-}
-
-fn step(stage: Stage, signal: Signal) -> String {
-    match stage {
-        Stage::Send(sent, target) => sending(sent, target),
-        Stage::Wait(time) => format!("waits {}, or for a second {signal}", Period::Finite(time)),
-    }
 }
 
 fn rule_origin(signal: Signal, sources: &Sources) -> String {
@@ -126,6 +123,7 @@ fn origin(flag: &Flag, setting: &Setting, sources: &Sources) -> String {
     name.map(|name| format!("({name})")).unwrap_or_default()
 }
 
+#[derive(Default)]
 struct Row {
     name: String,
     value: String,
