@@ -56,7 +56,7 @@ impl Example {
 }
 
 /// Every block of commands of every README, but for those of the first one that need no engine: `tests/docs` runs them.
-pub(crate) const EXAMPLES: [Example; 11] = [
+pub(crate) const EXAMPLES: [Example; 12] = [
     Example::new(TOP, &[2], "the README's Dockerfile", With::Engine),
     Example::new("examples/pipeline", &[0], "pipeline", With::Engine),
     Example::new("examples/entrypoint", &[0], "entrypoint", With::Engine),
@@ -68,6 +68,7 @@ pub(crate) const EXAMPLES: [Example; 11] = [
     Example::new("examples/kubernetes", &[0], "kubernetes, the schema", With::Validator),
     Example::new("examples/ci", &[0], "ci, a step that is cancelled", With::Host),
     Example::new("examples/drain", &[0], "drain", With::Network).needs(&["haproxy", "python3"]),
+    Example::new("examples/stop-command", &[0], "stop-command", With::Host).needs(&["redis-server", "redis-cli"]),
 ];
 
 /// The folder of the first README.

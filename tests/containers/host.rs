@@ -135,10 +135,14 @@ impl Hosted {
         self.job.wait(PATIENCE).map(drop)
     }
 
+    /// Waits for the end, whatever it is.
+    pub(crate) fn status(&mut self) -> Result<i32> {
+        self.job.wait(PATIENCE).map_err(|problem| self.with_output(problem))
+    }
+
     /// Waits for the end, at which session-init must not have had to kill anything.
     pub(crate) fn expect_end(&mut self, wanted: i32) -> Result<()> {
-        let status = self.job.wait(PATIENCE).map_err(|problem| self.with_output(problem))?;
-        let output = self.output();
+        let (status, output) = (self.status()?, self.output());
         expect_status(wanted, status, &output)?;
         if output.contains("killed: ") { failed(format!("something had to be killed: {output}")) } else { Ok(()) }
     }
