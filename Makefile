@@ -21,7 +21,7 @@ ARGS ?= -v --rewrite 15:3 -- sh -c 'trap "echo got QUIT; exit 0" QUIT; (sleep 1;
 
 # What `make test-containers` uses; without one of them, what needs it is skipped and named.
 ENGINES = busybox-static runc crun podman docker.io containerd docker-compose python3-venv
-PROGRAMS = nginx supervisor monit redis-server gunicorn cron postgresql python3 systemd
+PROGRAMS = nginx supervisor monit redis-server gunicorn cron postgresql python3 systemd haproxy
 
 # What `make test-dist` uses besides.
 CHECKERS = lintian qemu-user-static

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use crate::behaviour::expect_status;
 use crate::engine::CommandLine;
+use crate::host::{OWN_NETWORK, need_own_network};
 use crate::image::BASE;
 use crate::problem::{Doing as _, Problem, Result, failed, skipped};
 use crate::process::{Job, read, run, wait_for};
-use crate::scratch::{PATH, Scratch, need};
+use crate::scratch::{PATH, Scratch, need, need_all};
 use crate::sys;
 
 /// What a README's commands are run with.
@@ -20,6 +21,8 @@ use crate::sys;
 pub(crate) enum With {
     /// A shell, and session-init on the path.
     Host,
+    /// The same where no other program has a port.
+    Network,
     /// docker, or podman under that name.
     Engine,
     /// docker and its plugin for Compose.
@@ -38,16 +41,22 @@ pub(crate) struct Example {
     blocks: &'static [usize],
     pub(crate) name: &'static str,
     pub(crate) with: With,
+    /// The programs it needs besides.
+    needs: &'static [&'static str],
 }
 
 impl Example {
     const fn new(folder: &'static str, blocks: &'static [usize], name: &'static str, with: With) -> Self {
-        Self { folder, blocks, name, with }
+        Self { folder, blocks, name, with, needs: &[] }
+    }
+
+    const fn needs(self, needs: &'static [&'static str]) -> Self {
+        Self { needs, ..self }
     }
 }
 
 /// Every block of commands of every README, but for those of the first one that need no engine: `tests/docs` runs them.
-pub(crate) const EXAMPLES: [Example; 10] = [
+pub(crate) const EXAMPLES: [Example; 12] = [
     Example::new(TOP, &[2], "the README's Dockerfile", With::Engine),
     Example::new("examples/pipeline", &[0], "pipeline", With::Engine),
     Example::new("examples/entrypoint", &[0], "entrypoint", With::Engine),
@@ -58,6 +67,8 @@ pub(crate) const EXAMPLES: [Example; 10] = [
     Example::new("examples/kubernetes", &[1], "kubernetes, played by podman", With::Podman),
     Example::new("examples/kubernetes", &[0], "kubernetes, the schema", With::Validator),
     Example::new("examples/ci", &[0], "ci, a step that is cancelled", With::Host),
+    Example::new("examples/drain", &[0], "drain", With::Network).needs(&["haproxy", "python3"]),
+    Example::new("examples/stop-command", &[0], "stop-command", With::Host).needs(&["redis-server", "redis-cli"]),
 ];
 
 /// The folder of the first README.
@@ -127,7 +138,16 @@ impl<'suite> Checkout<'suite> {
 
     /// Runs the example without them.
     pub(crate) fn run_on_host(&self, example: &Example) -> Result<String> {
-        self.run(example, || self.scratch.command("sh"))
+        need_all(example.needs)?;
+        let front: &[&str] = if example.with == With::Network { &OWN_NETWORK } else { &[] };
+        if !front.is_empty() {
+            need_own_network(self.scratch)?;
+        }
+        self.run(example, || {
+            let mut command = self.scratch.command("env");
+            command.args(front).arg("sh");
+            command
+        })
     }
 
     fn run(&self, example: &Example, shell: impl Fn() -> Command) -> Result<String> {
@@ -168,7 +188,13 @@ impl<'suite> Checkout<'suite> {
         Ok(format!("{count} blocks of commands"))
     }
 
-    fn path(&self) -> OsString {
+    /// A file of an example.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.join("examples").join(name)
+    }
+
+    /// The path on which session-init is found.
+    pub(crate) fn path(&self) -> OsString {
         let mut path = self.programs.clone().into_os_string();
         path.push(":");
         path.push(PATH);

@@ -7,13 +7,28 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::behaviour::expect_status;
-use crate::problem::{Doing as _, Problem, Result, failed};
+use crate::problem::{Doing as _, Problem, Result, failed, skipped};
 use crate::process::{Job, read, run, wait_for};
-use crate::scratch::Scratch;
+use crate::scratch::{Scratch, need};
 use crate::sys;
 
 /// How long a program may take for anything.
 const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Becomes the words that follow, in a network of their own, where nobody else has a port.
+pub(crate) const OWN_NETWORK: [&str; 6] =
+    ["unshare", "--net", "sh", "-c", "busybox ip link set lo up && exec \"$@\"", "sh"];
+
+/// Skips the case where there is no such network.
+pub(crate) fn need_own_network(scratch: &Scratch) -> Result<()> {
+    need("busybox")?;
+    let mut command = scratch.command("env");
+    command.args(OWN_NETWORK).arg("true");
+    match run(command, &scratch.log()) {
+        Err(Problem::Failed(why)) => skipped(format!("there is no network namespace to be had: {why}")),
+        other => other.map(drop),
+    }
+}
 
 /// A program and what is to be seen of it.
 pub(crate) struct Program {
@@ -120,10 +135,14 @@ impl Hosted {
         self.job.wait(PATIENCE).map(drop)
     }
 
+    /// Waits for the end, whatever it is.
+    pub(crate) fn status(&mut self) -> Result<i32> {
+        self.job.wait(PATIENCE).map_err(|problem| self.with_output(problem))
+    }
+
     /// Waits for the end, at which session-init must not have had to kill anything.
     pub(crate) fn expect_end(&mut self, wanted: i32) -> Result<()> {
-        let status = self.job.wait(PATIENCE).map_err(|problem| self.with_output(problem))?;
-        let output = self.output();
+        let (status, output) = (self.status()?, self.output());
         expect_status(wanted, status, &output)?;
         if output.contains("killed: ") { failed(format!("something had to be killed: {output}")) } else { Ok(()) }
     }

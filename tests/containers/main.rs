@@ -24,6 +24,7 @@ mod programs;
 mod report;
 mod scratch;
 mod special;
+mod stops;
 mod sys;
 mod terminal;
 mod wild;
@@ -92,7 +93,7 @@ fn run_in(scratch: &Scratch, report: &Report, validator: Option<Validator>) -> R
         Box::new(|| suite.programs()),
         Box::new(|| suite.examples_on_host(validator)),
     ];
-    for program in &wild::PROGRAMS {
+    for program in wild::PROGRAMS.iter().chain(&stops::PROGRAMS) {
         parts.push(Box::new(|| suite.program(program)));
     }
     if !is_control {
@@ -245,7 +246,7 @@ impl<'suite> Suite<'suite> {
 
     /// The examples that need neither.
     fn examples_on_host(self, validator: Option<Validator>) {
-        for example in EXAMPLES.iter().filter(|example| example.with == With::Host) {
+        for example in EXAMPLES.iter().filter(|example| matches!(example.with, With::Host | With::Network)) {
             self.report.case("example", example.name, || self.checkout()?.run_on_host(example));
         }
         self.report.case("example", "all of the READMEs", || self.checkout()?.all_are_run());

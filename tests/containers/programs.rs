@@ -67,7 +67,7 @@ impl Request {
     }
 }
 
-fn expect_gone(file: &Path) -> Result<()> {
+pub(crate) fn expect_gone(file: &Path) -> Result<()> {
     if file.exists() { failed(format!("{} was left behind", file.display())) } else { Ok(()) }
 }
 

@@ -16,12 +16,13 @@ pub(crate) use init_option::{NAME as INIT_OPTION, child_alone};
 pub(crate) use pause::{NAME as PAUSE, pause};
 
 /// Programs of the host, each to be run beside the others: they mostly wait.
-pub(crate) const PROGRAMS: [Program; 7] = [
+pub(crate) const PROGRAMS: [Program; 8] = [
     Program { name: "cron, which writes to /proc/1/fd", run: cron::log },
     Program { name: "su above Python", run: users::su },
     Program { name: "runuser above Python", run: users::runuser },
     Program { name: "PostgreSQL below su", run: postgres::su },
     Program { name: "PostgreSQL below runuser", run: postgres::runuser },
+    Program { name: "PostgreSQL, stopped by pg_ctl", run: postgres::pg_ctl },
     Program { name: "systemd-socket-activate", run: sockets::activate },
     Program { name: "variables with a pid", run: sockets::variables },
 ];

@@ -5,8 +5,11 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use crate::behaviour::{expect_status, expect_text};
+use crate::examples::Checkout;
 use crate::host::{Host, Hosted};
 use crate::problem::{Doing as _, Problem, Result, failed, skipped};
+use crate::process::Job;
 use crate::scratch::need;
 use crate::sys;
 
@@ -53,6 +56,66 @@ fn programs() -> Result<PathBuf> {
     folder.map_or_else(|| skipped("there is no PostgreSQL"), Ok)
 }
 
+/// A folder with a table in `data`.
+fn create_data(host: &Host<'_>) -> Result<PathBuf> {
+    let (programs, folder) = (programs()?, host.folder()?);
+    // The user it runs as makes a folder there.
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o1777))?;
+    let (bin, dir) = (programs.display(), folder.display());
+    let set_up = format!(
+        "{bin}/initdb --no-sync --no-locale --auth=trust --wal-segsize=1 --pgdata={dir}/data &&
+         cat {dir}/settings >>{dir}/data/postgresql.conf &&
+         echo 'create table work (done int)' | {bin}/postgres --single -D {dir}/data postgres"
+    );
+    fs::write(folder.join("settings"), format!("{SETTINGS}unix_socket_directories = '{dir}'\n"))?;
+    host.tool(&["su", "postgres", "-s", "/bin/sh", "-c", &set_up])?;
+    Ok(folder)
+}
+
+/// Stopped by a command of its own, which sends its clients away. TERM would wait until they go.
+pub(super) fn pg_ctl(host: &Host<'_>) -> Result<String> {
+    need("setpriv")?;
+    let (programs, folder) = (programs()?, create_data(host)?);
+    let checkout = Checkout::make(host.scratch, crate::repository(), host.init)?;
+    let path = format!("PATH={}", checkout.path().display());
+    let (bin, dir) = (programs.display(), folder.display());
+    let (server, data, psql) = (format!("{bin}/postgres"), format!("{dir}/data"), format!("{bin}/psql"));
+    let (at, by_command) = (format!("--host={dir}"), format!("--pre-stop={bin}/pg_ctl stop -m fast -D {dir}/data"));
+    let query = |text| host.tool(&[&psql, &at, "--username=postgres", "-Atc", text]);
+
+    // Starts it with a row more and a client that stays, and tells it to stop.
+    let stopped = |options: &[&str], last_end: &str| -> Result<(i32, String)> {
+        let user =
+            ["unshare", "--ipc", "env", &path, "setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"];
+        let words = [&user, &["session-init"][..], options, &["--", &server, "-D", &data]].concat();
+        let mut hosted = host.start_pid_1(&words)?;
+        hosted.wait_for("a row is written", || query("insert into work values (1)").ok())?;
+        expect_text(last_end, &hosted.output())?;
+        let mut client = host.scratch.command(&psql);
+        client.args([&at, "--username=postgres", "-c", "select pg_sleep(1000)"]);
+        let _client = Job::start(client, &host.scratch.log())?;
+        hosted.wait_for("a client is there", || {
+            let busy = query("select count(*) from pg_stat_activity where query = 'select pg_sleep(1000)'");
+            busy.ok().filter(|busy| busy.trim() == "1")
+        })?;
+        hosted.signal(sys::SIGTERM)?;
+        let status = hosted.status()?;
+        Ok((status, hosted.output()))
+    };
+    for _ in 0..STOPS {
+        let (status, output) = stopped(&["--rewrite=TERM:0", &by_command], SHUT_DOWN)?;
+        expect_status(0, status, &output)?;
+        expect_text("received fast shutdown request", &output)?;
+    }
+    // Could it be seen at all?
+    let (status, output) = stopped(&["--kill-after=1s"], SHUT_DOWN)?;
+    expect_status(137, status, &output)?;
+    expect_text("received smart shutdown request", &output)?;
+    let (status, output) = stopped(&["--rewrite=TERM:0", &by_command], CRASHED)?;
+    expect_status(0, status, &output)?;
+    Ok(format!("{STOPS} of {STOPS} stops were clean with a client at work, 0; with TERM it waited until it was killed"))
+}
+
 /// A folder with data in it.
 struct Cluster<'host> {
     host: &'host Host<'host>,
@@ -61,21 +124,10 @@ struct Cluster<'host> {
 
 impl<'host> Cluster<'host> {
     fn create(host: &'host Host<'_>, tool: &str) -> Result<Self> {
-        let programs = programs()?;
-        let folder = host.folder()?;
-        // The user it runs as makes a folder there.
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o1777))?;
+        let (programs, folder) = (programs()?, create_data(host)?);
         let cluster = Self { host, entrypoint: folder.join("entrypoint") };
-        let (bin, dir) = (programs.display(), folder.display());
-        let set_up = format!(
-            "{bin}/initdb --no-sync --no-locale --auth=trust --wal-segsize=1 --pgdata={dir}/data &&
-             cat {dir}/settings >>{dir}/data/postgresql.conf &&
-             echo 'create table work (done int)' | {bin}/postgres --single -D {dir}/data postgres"
-        );
-        fs::write(folder.join("settings"), format!("{SETTINGS}unix_socket_directories = '{dir}'\n"))?;
         fs::write(folder.join("work"), "insert into work values (1);\n")?;
         fs::write(&cluster.entrypoint, entrypoint(tool, &programs, &folder)).doing("write an entrypoint")?;
-        host.tool(&["su", "postgres", "-s", "/bin/sh", "-c", &set_up])?;
         Ok(cluster)
     }
 
