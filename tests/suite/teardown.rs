@@ -349,7 +349,9 @@ fn lingering_follows_a_program_that_becomes_a_daemon() {
     let socket = folder.join("socket");
     let run = run.wait_until("serves", |_| ask(&socket).is_some_and(|answer| answer.ends_with("it is served")));
     let run = run.wait_until("has lost COMMAND to the daemon", |run| {
-        process::children(run.pid()).iter().all(|child| child.session != run.pid() && child.name == "nginx")
+        let daemon = fs::read_to_string(folder.join("pid")).unwrap_or_default();
+        let children = process::children(run.pid());
+        children.iter().map(|child| child.pid.to_string()).collect::<Vec<_>>() == [daemon.trim()]
     });
     run.send(TERM).expect_exit(0).nothing_left();
     let log = fs::read_to_string(folder.join("error.log")).expect("nginx writes a log");
