@@ -45,10 +45,13 @@ fn orphans_that_a_real_time_signal_ended_are_reaped() {
 
 fn an_orphan_that_is_stopped_by_its_tracer_is_not_taken_for_dead() {
     let run = Init::new().role(["traced-orphan"]).wait_for_all(&["ready", "traced"]);
-    // session-init still does its work, does not spin on the news of the stop, and has let the orphan go on to its end.
-    let run = run.send(USR1).wait_for("got USR1");
-    let run = until_only_the_command_is_left(run).wait_until("sleeps", |run| process::state(run.pid()) == Some('S'));
-    run.send(TERM).expect_exit(0).nothing_left();
+    let orphan = process::children(run.pid()).into_iter().find(|child| child.pid != run.command());
+    let orphan = orphan.expect("it has come to session-init").pid;
+    // Let go on, it stops as anybody does at STOP.
+    process::wait_state(orphan, 'T');
+    // session-init still does its work, and does not spin on the news of the stop.
+    let run = run.send(USR1).wait_for("got USR1").wait_until("sleeps", |run| process::state(run.pid()) == Some('S'));
+    until_only_the_command_is_left(run.send_to(orphan, KILL)).send(TERM).expect_exit(0).nothing_left();
 }
 
 fn a_stopped_orphan_is_not_taken_for_dead() {
