@@ -36,27 +36,34 @@ impl Reach<'_> {
     /// Reaps an orphan, if it has ended.
     pub(crate) fn reap_orphan(&mut self, orphan: Pid) {
         let name = if self.names_orphans && procfs::is_usable() { procfs::stat(orphan.as_raw()).ok() } else { None };
-        if let Some(Child { pid, state: State::Ended(ended, _) }) = wait::reap(orphan) {
-            if self.aside == Aside::Runs(pid) {
-                self.aside = Aside::Ended(ended);
-                return;
-            }
-            // Who ends by a signal that was sent from here ends as it was asked to, and says nothing of itself by that.
-            if !matches!(ended, Ended::Signaled(signal) if self.sent.holds(signal)) {
-                self.last_orphan = Some(ended);
-            }
-            if self.names_orphans {
-                let name = name.map(|stat| format!(" ({})", stat.name)).unwrap_or_default();
-                self.log.say(format_args!("reaped orphan {pid}{name}, which {ended}"));
-            }
+        let (pid, ended) = match wait::reap(orphan) {
+            Some(Child { pid, state: State::Ended(ended, _) }) => (pid, ended),
+            Some(Child { pid, state: State::Stopped(signal) }) => return self.tell_of_release(pid, signal),
+            _ => return,
+        };
+        if self.aside == Aside::Runs(pid) {
+            self.aside = Aside::Ended(ended);
+            return;
+        }
+        // Who ends by a signal that was sent from here ends as it was asked to, and says nothing of itself by that.
+        if !matches!(ended, Ended::Signaled(signal) if self.sent.holds(signal)) {
+            self.last_orphan = Some(ended);
+        }
+        if self.names_orphans {
+            let name = name.map(|stat| format!(" ({})", stat.name)).unwrap_or_default();
+            self.log.say(format_args!("reaped orphan {pid}{name}, which {ended}"));
         }
     }
 
     /// Lets a child go on that has stopped for session-init as its tracer.
     pub(crate) fn let_go(&self, child: Pid) {
         if let Some(signal) = wait::let_go(child) {
-            self.log.explain(format_args!("{child} had stopped at {signal} for its tracer, and was let go on"));
+            self.tell_of_release(child, signal);
         }
+    }
+
+    fn tell_of_release(&self, child: Pid, signal: Signal) {
+        self.log.explain(format_args!("{child} had stopped at {signal} for its tracer, and was let go on"));
     }
 
     /// Reaps every orphan that has ended, and answers whether there is no other child.

@@ -70,21 +70,29 @@ pub(crate) fn look() -> Seen {
 /// Nobody else could (ptrace(2)), and [`look`] would see it again and again. A child that has ended in the meantime is left to
 /// be seen.
 pub(crate) fn let_go(pid: Pid) -> Option<Signal> {
-    let Ok(Some(Child { state: State::Stopped(signal), .. })) =
-        wait_for(pid, libc::WSTOPPED | libc::WNOHANG | libc::__WALL)
-    else {
-        return None;
-    };
+    let child = wait_for(pid, libc::WSTOPPED | libc::WNOHANG | libc::__WALL).ok().flatten()?;
+    let State::Stopped(signal) = child.state else { return None };
+    detach(pid, signal);
+    Some(signal)
+}
+
+/// Stops tracing a child whose stop at this signal has been taken note of.
+#[cold]
+fn detach(pid: Pid, signal: Signal) {
     // What exec sends to a process that is traced is for its tracer alone.
     let passed_on = if signal == Signal::TRAP { 0 } else { libc::c_long::from(signal.number()) };
     // SAFETY: the request takes a pid and a number of a signal, and no memory.
     let _ = unsafe { libc::syscall(libc::SYS_ptrace, libc::PTRACE_DETACH, pid.as_raw(), 0, passed_on) };
-    Some(signal)
 }
 
-/// Reaps this child if it has ended.
+/// Reaps this child if it has ended. One that has stopped for this process as its tracer is let go on: the kernel tells of that
+/// whatever one asks for, and only once.
 pub(crate) fn reap(pid: Pid) -> Option<Child> {
-    wait_for(pid, libc::WEXITED | libc::WNOHANG | libc::__WALL).ok().flatten()
+    let child = wait_for(pid, libc::WEXITED | libc::WNOHANG | libc::__WALL).ok().flatten()?;
+    if let State::Stopped(signal) = child.state {
+        detach(pid, signal);
+    }
+    Some(child)
 }
 
 /// Whether there is a child, if only a zombie, in this process group.
