@@ -100,6 +100,11 @@ mod tests {
         deadlines.arm(Deadline::Grace, Duration::ZERO);
         assert_eq!(deadlines.longest_wait(), Some(Duration::ZERO));
         assert_eq!((deadlines.passed(), deadlines.passed()), (Some(Deadline::Grace), None));
+        deadlines.arm(Deadline::Grace, Duration::ZERO);
+        deadlines.disarm(Deadline::KillAfter);
+        assert_eq!(deadlines.armed.len(), 1);
+        deadlines.disarm(Deadline::Grace);
+        assert_eq!(deadlines.passed(), None);
     }
 
     #[test]
