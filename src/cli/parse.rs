@@ -40,36 +40,69 @@ pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     variable: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Invocation, Box<UsageError>> {
-    let mut given = Draft::default();
-    let command = match command_line(arguments, &mut given)? {
-        CommandLine::Print(page) => return Ok(Invocation::Print(page)),
-        CommandLine::Command(command) => command,
-    };
-    if given.pause == Some(true) {
-        return if command.is_empty() { Ok(Invocation::Pause) } else { Err(UsageError::PauseAndCommand.into()) };
+    // Filled in where they lie, so that an error on the way has nothing to give back.
+    let mut sources = Box::<Sources>::default();
+    let mut command = Vec::new();
+    match read(name, arguments, &variable, &mut sources, &mut command)? {
+        Asked::Print(page) => return Ok(Invocation::Print(page)),
+        Asked::Pause => return Ok(Invocation::Pause),
+        Asked::Command => {}
     }
-    let mut inherited = environment(&variable)?;
-    let explain = given.explain == Some(true);
-    if command.is_empty() && !explain {
+    let config = Box::new(settle(command, &sources));
+    if sources.given.explain == Some(true) {
+        return Ok(Invocation::Explain(config, sources));
+    }
+    Ok(Invocation::Run(config))
+}
+
+/// What the command line asks for.
+enum Asked {
+    Command,
+    Pause,
+    Print(Page),
+}
+
+/// Reads all sources, and takes out of each what contradicts a stronger one.
+fn read(
+    name: &[u8],
+    arguments: impl IntoIterator<Item = OsString>,
+    variable: &impl Fn(&str) -> Option<OsString>,
+    sources: &mut Sources,
+    command: &mut Vec<OsString>,
+) -> Result<Asked, Box<UsageError>> {
+    let Sources { given, inherited, of_dumb_init, of_name } = sources;
+    if let Some(page) = command_line(&mut Parser::from_args(arguments), given, command)? {
+        return Ok(Asked::Print(page));
+    }
+    if given.pause == Some(true) {
+        return if command.is_empty() { Ok(Asked::Pause) } else { Err(UsageError::PauseAndCommand.into()) };
+    }
+    environment(variable, inherited)?;
+    if command.is_empty() && given.explain != Some(true) {
         return Err(UsageError::NoCommand.into());
     }
-    let mut of_dumb_init = environment_of_dumb_init(&variable);
-    let of_name = of_name(name);
-    check(&given, |flag| format!("--{}", flag.long))?;
-    inherited.yield_to(&given);
-    check(&inherited, |flag| flag.variable.unwrap_or_default().to_owned())?;
-    of_dumb_init.yield_to(&given);
-    of_dumb_init.yield_to(&inherited);
+    environment_of_dumb_init(variable, of_dumb_init);
+    expect_of_name(name, of_name);
+    check(given, |flag| format!("--{}", flag.long))?;
+    inherited.yield_to(given);
+    check(inherited, |flag| flag.variable.unwrap_or_default().to_owned())?;
+    of_dumb_init.yield_to(given);
+    of_dumb_init.yield_to(inherited);
+    Ok(Asked::Command)
+}
 
+/// What all sources make together.
+fn settle(command: Vec<OsString>, sources: &Sources) -> Config {
+    let Sources { given, inherited, of_dumb_init, of_name } = sources;
     let single_child = given.single_child.or(inherited.single_child).or(of_dumb_init.single_child).unwrap_or(false);
     let on = |given: Option<bool>, inherited: Option<bool>| given.or(inherited).unwrap_or(false);
     let target = given.target.or(inherited.target).or(of_name.0.target);
-    let config = Box::new(Config {
+    Config {
         command,
         target: target.unwrap_or(if single_child { Target::Child } else { Target::Group }),
         rules: [inherited.rules.as_slice(), &given.rules].concat(),
         single_child,
-        pre_stop: given.pre_stop.clone().or_else(|| inherited.pre_stop.clone()),
+        pre_stop: given.pre_stop.as_ref().or(inherited.pre_stop.as_ref()).cloned(),
         grace: given.grace.or(inherited.grace).unwrap_or(Period::Zero),
         kill_after: match given.kill_after.or(inherited.kill_after) {
             Some(Period::Finite(period)) => Some(period),
@@ -81,11 +114,7 @@ pub fn parse(
         parent_death_signal: given.parent_death_signal.or(inherited.parent_death_signal),
         warn_on_reap: on(given.warn_on_reap, inherited.warn_on_reap),
         verbosity: given.verbosity.or(inherited.verbosity).or(of_dumb_init.verbosity).unwrap_or(0),
-    });
-    if explain {
-        return Ok(Invocation::Explain(config, Box::new(Sources { given, inherited, of_dumb_init, of_name })));
     }
-    Ok(Invocation::Run(config))
 }
 
 /// What contradicts within one source, which has these names for flags.
@@ -104,62 +133,72 @@ fn check(draft: &Draft, name: fn(&Flag) -> String) -> Result<(), Box<UsageError>
 }
 
 /// What is expected of session-init under the name of an init that signals COMMAND's process alone by default.
-fn of_name(name: &[u8]) -> (Draft, &'static str) {
+fn expect_of_name(name: &[u8], (draft, of): &mut (Draft, &'static str)) {
     const NAMES: [&str; 4] = ["tini", "docker-init", "catatonit", "podman-init"];
     let name = name.strip_suffix(b"-static").unwrap_or(name);
-    match NAMES.into_iter().find(|known| known.as_bytes() == name) {
-        Some(known) => (Draft { target: Some(Target::Child), ..Draft::default() }, known),
-        None => (Draft::default(), ""),
+    if let Some(known) = NAMES.into_iter().find(|known| known.as_bytes() == name) {
+        draft.target = Some(Target::Child);
+        *of = known;
     }
 }
 
-enum CommandLine {
-    Command(Vec<OsString>),
-    Print(Page),
-}
-
-/// Reads the arguments up to the first one that is no option, or to `--`; all from there on belong to COMMAND.
+/// Reads the arguments up to the first one that is no option, or to `--`; all from there on belong to COMMAND. Answers with
+/// the page that is to be printed instead, if there is one.
 fn command_line(
-    arguments: impl IntoIterator<Item = OsString>,
+    parser: &mut Parser,
     draft: &mut Draft,
-) -> Result<CommandLine, Box<UsageError>> {
-    let mut parser = Parser::from_args(arguments);
+    command: &mut Vec<OsString>,
+) -> Result<Option<Page>, Box<UsageError>> {
     // `-r=15:3` is the rule `=15:3`, which is wrong, as it is for getopt(3).
     parser.set_short_equals(false);
     loop {
-        let (flag, option) = match parser.next().map_err(|_| UsageError::Unreadable)? {
-            None => return Ok(CommandLine::Command(Vec::new())),
-            Some(Arg::Value(command)) => {
-                let rest = parser.raw_args().map_err(|_| UsageError::Unreadable)?;
-                return Ok(CommandLine::Command([command].into_iter().chain(rest).collect()));
+        let (flag, letter) = match parser.next().map_err(unreadable)? {
+            None => return Ok(None),
+            Some(Arg::Value(first)) => {
+                command.push(first);
+                command.extend(parser.raw_args().map_err(unreadable)?);
+                return Ok(None);
             }
-            Some(Arg::Short(letter)) => (short(letter)?, format!("-{letter}")),
+            Some(Arg::Short(letter)) => (short(letter)?, Some(letter)),
             Some(Arg::Long(name)) => {
                 let flag = long(name)?;
-                let option = format!("--{}", flag.long);
                 if flag.effect.value().is_none() && parser.optional_value().is_some() {
-                    return Err(UsageError::UnexpectedValue(option).into());
+                    return Err(UsageError::UnexpectedValue(option(flag, None)).into());
                 }
-                (flag, option)
+                (flag, None)
             }
         };
         match &flag.effect {
-            Effect::Print(page) => return Ok(CommandLine::Print(*page)),
+            Effect::Print(page) => return Ok(Some(*page)),
             Effect::Switch(switch) => *switch(draft) = Some(true),
             Effect::Shorthand(_, set) => set(draft),
             Effect::Level(level) => {
                 let level = level(draft);
                 *level = Some(level.unwrap_or(0).saturating_add(1));
             }
-            Effect::Bytes(_, slot) => {
-                *slot(draft) = Some(parser.value().map_err(|_| UsageError::MissingValue(option))?);
-            }
-            Effect::Value(_, set) => {
-                let value = parser.value().map_err(|_| UsageError::MissingValue(option.clone()))?;
-                set(draft, &value.to_string_lossy()).map_err(|error| UsageError::Value { origin: option, error })?;
+            Effect::Bytes(..) | Effect::Value(..) => {
+                let value = parser.value().map_err(|_| UsageError::MissingValue(option(flag, letter)))?;
+                match &flag.effect {
+                    Effect::Bytes(_, slot) => *slot(draft) = Some(value),
+                    Effect::Value(_, set) => set(draft, &value.to_string_lossy())
+                        .map_err(|error| UsageError::Value { origin: option(flag, letter), error })?,
+                    _ => {}
+                }
             }
         }
     }
+}
+
+#[cold]
+fn unreadable(_: lexopt::Error) -> Box<UsageError> {
+    UsageError::Unreadable.into()
+}
+
+/// The option as it was given: by its letter or else by its name.
+#[cold]
+#[inline(never)]
+fn option(flag: &Flag, letter: Option<char>) -> String {
+    letter.map_or_else(|| format!("--{}", flag.long), |letter| format!("-{letter}"))
 }
 
 fn short(letter: char) -> Result<&'static Flag, Box<UsageError>> {
@@ -189,46 +228,51 @@ fn long(name: &str) -> Result<&'static Flag, Box<UsageError>> {
 }
 
 /// Reads the variables of the table. An empty one counts as unset.
-fn environment(variable: impl Fn(&str) -> Option<OsString>) -> Result<Draft, Box<UsageError>> {
-    let mut draft = Draft::default();
+fn environment(variable: impl Fn(&str) -> Option<OsString>, draft: &mut Draft) -> Result<(), Box<UsageError>> {
     for flag in FLAGS {
         let Some(name) = flag.variable else { continue };
         let Some(value) = variable(name).filter(|value| !value.is_empty()) else {
             continue;
         };
         if let Effect::Bytes(_, slot) = &flag.effect {
-            *slot(&mut draft) = Some(value);
+            *slot(draft) = Some(value);
             continue;
         }
-        let value = value.to_string_lossy();
-        let result = match &flag.effect {
-            Effect::Value(_, set) => set(&mut draft, &value),
-            Effect::Switch(switch) => on_or_off(&value).map(|on| *switch(&mut draft) = Some(on)),
-            Effect::Level(level) => {
-                let number = number(value.as_bytes()).and_then(|number| u8::try_from(number).ok());
-                let number = number.map_or_else(|| on_or_off(&value).map(u8::from), Ok);
-                number.map(|number| *level(&mut draft) = Some(number))
-            }
-            Effect::Bytes(..) | Effect::Print(_) | Effect::Shorthand(..) => Ok(()),
-        };
+        let result = set_by_variable(flag, &value.to_string_lossy(), draft);
         result.map_err(|error| UsageError::Value { origin: name.to_owned(), error })?;
     }
-    Ok(draft)
+    Ok(())
+}
+
+#[cold]
+#[inline(never)]
+fn set_by_variable(flag: &Flag, value: &str, draft: &mut Draft) -> Result<(), ValueError> {
+    match &flag.effect {
+        Effect::Value(_, set) => set(draft, value)?,
+        Effect::Switch(switch) => *switch(draft) = Some(on_or_off(value)?),
+        Effect::Level(level) => {
+            let number = number(value.as_bytes()).and_then(|number| u8::try_from(number).ok());
+            *level(draft) = Some(match number {
+                Some(number) => number,
+                None => on_or_off(value)?.into(),
+            });
+        }
+        Effect::Bytes(..) | Effect::Print(_) | Effect::Shorthand(..) => {}
+    }
+    Ok(())
 }
 
 /// Reads the variables of dumb-init, each of which says something with one value alone.
-fn environment_of_dumb_init(variable: impl Fn(&str) -> Option<OsString>) -> Draft {
-    let mut draft = Draft::default();
+fn environment_of_dumb_init(variable: impl Fn(&str) -> Option<OsString>, draft: &mut Draft) {
     for flag in FLAGS {
         if flag.of_dumb_init.is_some_and(|(name, value)| variable(name).is_some_and(|found| found == value)) {
             match &flag.effect {
-                Effect::Switch(switch) => *switch(&mut draft) = Some(true),
-                Effect::Level(level) => *level(&mut draft) = Some(1),
+                Effect::Switch(switch) => *switch(draft) = Some(true),
+                Effect::Level(level) => *level(draft) = Some(1),
                 Effect::Value(..) | Effect::Bytes(..) | Effect::Shorthand(..) | Effect::Print(_) => {}
             }
         }
     }
-    draft
 }
 
 fn on_or_off(word: &str) -> Result<bool, ValueError> {

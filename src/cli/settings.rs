@@ -80,7 +80,7 @@ impl Draft {
 }
 
 /// Where the settings come from, the strongest source first.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Sources {
     /// What the command line says.
     pub given: Draft,
