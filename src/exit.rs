@@ -2,8 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
+use crate::rule::cut;
 use crate::signal::{Signal, digits};
 
 /// How a process ended (wait(2)).
@@ -49,7 +50,8 @@ impl Remap {
     ///
     /// [`RemapError`] for anything else, and for what is no exit status: those are 0 to 255.
     pub fn parse(word: &str) -> Result<Self, RemapError> {
-        let (code, reported) = word.split_once(':').unwrap_or((word, "0"));
+        let (code, reported) = cut(word, ':');
+        let reported = reported.unwrap_or("0");
         let status = |word| digits(word).and_then(|number| u8::try_from(number).ok());
         match (status(code), status(reported)) {
             (Some(code), Some(reported)) => Ok(Self { code, reported }),
@@ -63,14 +65,24 @@ impl Remap {
     ///
     /// Those of [`Remap::parse`], for the first that is wrong.
     pub fn parse_list(list: &str) -> Result<Vec<Self>, RemapError> {
-        list.split(',').map(Self::parse).collect()
+        let (mut rules, mut left) = (Vec::new(), Some(list));
+        while let Some(list) = left {
+            let (rule, rest) = cut(list, ',');
+            rules.push(Self::parse(rule)?);
+            left = rest;
+        }
+        Ok(rules)
     }
 
     /// The rules in words: `143 -> 0, 1 -> 2`, or `none`.
     #[must_use]
     pub fn list(rules: &[Self]) -> String {
-        let words: Vec<String> = rules.iter().map(|rule| format!("{} -> {}", rule.code, rule.reported)).collect();
-        if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+        let mut words = String::new();
+        for Self { code, reported } in rules {
+            let comma = if words.is_empty() { "" } else { ", " };
+            let _ = write!(words, "{comma}{code} -> {reported}");
+        }
+        if words.is_empty() { "none".to_owned() } else { words }
     }
 
     /// What is reported for `status`: by the last rule that says something about it, else itself.

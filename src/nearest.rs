@@ -43,8 +43,13 @@ fn slips(from: &[u8], to: &[u8], most: usize) -> Option<usize> {
         _ => None,
     };
     let others = [(from_rest, to), (from, to_rest), (from_rest, to_rest)];
-    let fewest = others.into_iter().filter_map(|(from, to)| slips(from, to, left)).chain(swapped).min()?;
-    fewest.checked_add(1)
+    let mut fewest = swapped;
+    for (from, to) in others {
+        // What is one too many is no better than nothing.
+        let limit = fewest.unwrap_or(left);
+        fewest = slips(from, to, limit).or(fewest);
+    }
+    fewest?.checked_add(1)
 }
 
 #[cfg(test)]

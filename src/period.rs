@@ -6,6 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::number::number;
+use crate::rule::cut;
 
 /// How long something may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +38,8 @@ impl Period {
         let error = || PeriodError(word.to_owned());
         let unit = UNITS.iter().find_map(|(name, nanoseconds)| Some((word.strip_suffix(name)?, *nanoseconds)));
         let (count, unit) = unit.unwrap_or((word, SECOND));
-        let (whole, fraction) = count.split_once('.').unwrap_or((count, "0"));
+        let (whole, fraction) = cut(count, '.');
+        let fraction = fraction.unwrap_or("0");
         let (Some(whole), Some(_)) = (number(whole.as_bytes()), number(fraction.as_bytes())) else {
             return Err(error());
         };

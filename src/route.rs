@@ -78,13 +78,18 @@ impl Table {
     }
 
     #[cold]
+    #[inline(never)]
     fn add(&mut self, steps: &[Step], target: Target) -> Route {
-        let stage = |step: &Step| match *step {
-            Step::Send(signal, named) => Stage::Send(signal, named.unwrap_or(target)),
-            Step::Wait(time) => Stage::Wait(time),
-        };
-        self.sequences.push(steps.iter().map(stage).collect());
-        Route::Steps(self.sequences.len().saturating_sub(1))
+        let mut stages = Vec::new();
+        for step in steps {
+            stages.push(match *step {
+                Step::Send(signal, named) => Stage::Send(signal, named.unwrap_or(target)),
+                Step::Wait(time) => Stage::Wait(time),
+            });
+        }
+        let place = self.sequences.len();
+        self.sequences.push(stages);
+        Route::Steps(place)
     }
 
     /// What becomes of this signal.

@@ -187,9 +187,11 @@ impl Rule {
     ///
     /// Those of [`Rule::parse`], for the first rule that is wrong.
     pub fn parse_list(list: &str) -> Result<Vec<Self>, RuleError> {
-        let mut rules = Vec::new();
-        for rule in list.split(',') {
+        let (mut rules, mut left) = (Vec::new(), Some(list));
+        while let Some(list) = left {
+            let (rule, rest) = cut(list, ',');
             rules.push(Self::parse(rule)?);
+            left = rest;
         }
         Ok(rules)
     }
@@ -227,7 +229,7 @@ fn parse_step(rule: &str, word: &str, among_others: bool) -> Result<Step, RuleEr
 
 /// What stands before and behind the first of these.
 #[inline(never)]
-fn cut(word: &str, separator: char) -> (&str, Option<&str>) {
+pub(crate) fn cut(word: &str, separator: char) -> (&str, Option<&str>) {
     word.split_once(separator).map_or((word, None), |(before, behind)| (before, Some(behind)))
 }
 

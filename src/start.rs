@@ -108,7 +108,10 @@ pub(crate) fn start(config: &Config, mask: SignalSet, log: &Log) -> Result<Start
     // Looked up here, where every signal is blocked: the child is not to be stopped half-way between two attempts.
     let first = files.iter().position(|file| files::is_executable(file)).unwrap_or(0);
     let files = files.get(first..).unwrap_or_default();
-    let arguments: Vec<CString> = config.command.iter().map(|argument| lookup::c_string(argument.as_bytes())).collect();
+    let mut arguments = Vec::new();
+    for argument in &config.command {
+        arguments.push(lookup::c_string(argument.as_bytes()));
+    }
     let Spawned { pid: command, placed, is_executed } =
         spawn(files, &arguments, &setup).map_err(|error| explain(name, files, error))?;
     let doubt = if is_executed { None } else { doubt(name, files) };

@@ -28,72 +28,69 @@ pub struct Surroundings {
 #[inline(never)]
 pub fn text(config: &Config, sources: &Sources, surroundings: Surroundings, styled: bool) -> String {
     let (bold, plain) = if styled { ("\x1b[1m", "\x1b[m") } else { ("", "") };
-    let orphans = match surroundings.pid {
-        1 => "1, to which every orphan of its PID namespace comes".to_owned(),
-        pid => format!("{pid}, the subreaper of all that comes from COMMAND"),
-    };
-    let surroundings_rows = vec![
-        Row { name: "pid".to_owned(), value: orphans, remark: String::new() },
-        Row { name: "terminal".to_owned(), value: surroundings.terminal.to_owned(), remark: String::new() },
-    ];
     let mut text = String::new();
-    for (heading, rows) in [
-        ("Signals", signals(config, sources, surroundings.place)),
-        ("Settings", settings(config, sources)),
-        ("Surroundings", surroundings_rows),
-    ] {
+    let mut write = |heading: &str, rows: &dyn Fn(&mut Rows)| {
+        let mut table = Rows(Vec::new());
+        rows(&mut table);
         let gap = if text.is_empty() { "" } else { "\n" };
         let _ = writeln!(text, "{gap}{bold}{heading}{plain}");
-        write_table(&mut text, &rows);
-    }
+        table.write(&mut text);
+    };
+    write("Signals", &|rows| signals(rows, config, sources, surroundings.place));
+    write("Settings", &|rows| settings(rows, config, sources));
+    write("Surroundings", &|rows| {
+        rows.add("pid", orphans(surroundings.pid), String::new());
+        rows.add("terminal", surroundings.terminal.to_owned(), String::new());
+    });
     text
 }
 
-fn settings(config: &Config, sources: &Sources) -> Vec<Row> {
-    let mut rows = Vec::new();
+fn orphans(pid: i32) -> String {
+    match pid {
+        1 => "1, to which every orphan of its PID namespace comes".to_owned(),
+        pid => format!("{pid}, the subreaper of all that comes from COMMAND"),
+    }
+}
+
+fn settings(rows: &mut Rows, config: &Config, sources: &Sources) {
     for flag in FLAGS {
         if let Some(setting) = &flag.setting {
-            let (value, remark) = ((setting.value)(config), origin(flag, setting, sources));
-            rows.push(Row { name: flag.long.to_owned(), value, remark });
+            rows.add(flag.long, (setting.value)(config), origin(flag, setting, sources));
         }
     }
-    rows
 }
 
 /// A row for each signal that is not passed on as it is to whom all are, and one for the others.
-fn signals(config: &Config, sources: &Sources, place: Place) -> Vec<Row> {
+fn signals(rows: &mut Rows, config: &Config, sources: &Sources, place: Place) {
     let signals = config.table(place);
     // CHLD is not forwarded, whatever the table says, and nobody can receive the other two.
     let never = [Signal::KILL, Signal::STOP, Signal::CHLD];
-    let mut rows = Vec::new();
-    for signal in Signal::all() {
-        let one;
-        let stages = match signals.route(signal) {
-            _ if never.contains(&signal) => continue,
-            Route::Forward(sent, target) if (sent, target) == (signal, config.target) => continue,
-            Route::Forward(sent, target) => {
-                one = [Stage::Send(sent, target)];
-                &one[..]
+    for signal in Signal::all().filter(|signal| !never.contains(signal)) {
+        let (name, remark) = (signal.to_string(), rule_origin(signal, sources));
+        match signals.route(signal) {
+            Route::Forward(sent, target) if (sent, target) == (signal, config.target) => {}
+            Route::Forward(sent, target) => rows.add(&name, stage(signal, Stage::Send(sent, target)), remark),
+            Route::Drop => rows.add(&name, "dropped".to_owned(), remark),
+            Route::Steps(place) => {
+                let (mut name, mut remark) = (name.as_str(), remark);
+                for step in signals.sequence(place) {
+                    rows.add(name, stage(signal, *step), remark);
+                    // They stand in the first row.
+                    (name, remark) = ("", String::new());
+                }
             }
-            Route::Drop => &[],
-            Route::Steps(place) => signals.sequence(place),
-        };
-        let mut row =
-            Row { name: signal.to_string(), value: "dropped".to_owned(), remark: rule_origin(signal, sources) };
-        for (index, stage) in stages.iter().enumerate() {
-            if index > 0 {
-                rows.push(std::mem::take(&mut row));
-            }
-            row.value = match *stage {
-                Stage::Send(sent, target) => format!("-> {:8} to {target}", sent.to_string()),
-                Stage::Wait(time) => format!("waits {}, or for a second {signal}", Period::Finite(time)),
-            };
         }
-        rows.push(row);
     }
-    let value = format!("passed on to {}", config.target);
-    rows.push(Row { name: "others".to_owned(), value, remark: String::new() });
-    rows
+    rows.add("others", format!("passed on to {}", config.target), String::new());
+}
+
+/// A step of what becomes of a signal, in words.
+#[inline(never)]
+fn stage(signal: Signal, stage: Stage) -> String {
+    match stage {
+        Stage::Send(sent, target) => format!("-> {:8} to {target}", sent.to_string()),
+        Stage::Wait(time) => format!("waits {}, or for a second {signal}", Period::Finite(time)),
+    }
 }
 
 fn rule_origin(signal: Signal, sources: &Sources) -> String {
@@ -123,23 +120,31 @@ fn origin(flag: &Flag, setting: &Setting, sources: &Sources) -> String {
     name.map(|name| format!("({name})")).unwrap_or_default()
 }
 
-#[derive(Default)]
 struct Row {
     name: String,
     value: String,
     remark: String,
 }
 
-/// The rows with their columns one below the other. Names and values are ASCII.
-fn write_table(text: &mut String, rows: &[Row]) {
-    let (mut names, mut values) = (0, 0);
-    for row in rows {
-        names = names.max(row.name.len());
-        values = values.max(row.value.len());
+struct Rows(Vec<Row>);
+
+impl Rows {
+    #[inline(never)]
+    fn add(&mut self, name: &str, value: String, remark: String) {
+        self.0.push(Row { name: name.to_owned(), value, remark });
     }
-    for Row { name, value, remark } in rows {
-        let line = format!("  {name:names$}  {value:values$}  {remark}");
-        let _ = writeln!(text, "{}", line.trim_end_matches(' '));
+
+    /// The rows with their columns one below the other. Names and values are ASCII.
+    fn write(&self, text: &mut String) {
+        let (mut names, mut values) = (0, 0);
+        for row in &self.0 {
+            names = names.max(row.name.len());
+            values = values.max(row.value.len());
+        }
+        for Row { name, value, remark } in &self.0 {
+            let line = format!("  {name:names$}  {value:values$}  {remark}");
+            let _ = writeln!(text, "{}", line.trim_end_matches(' '));
+        }
     }
 }
 

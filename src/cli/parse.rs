@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 
 use lexopt::{Arg, Parser};
 
@@ -211,20 +212,23 @@ fn long(name: &str) -> Result<&'static Flag, Box<UsageError>> {
     if let Some(flag) = FLAGS.iter().find(|flag| !name.is_empty() && flag.long == name) {
         return Ok(flag);
     }
-    let longer: Vec<&Flag> = FLAGS.iter().filter(|flag| !name.is_empty() && flag.long.starts_with(name)).collect();
-    match longer.as_slice() {
-        [flag] => Ok(flag),
-        [] => Err(UsageError::UnknownOption {
-            option: format!("--{name}"),
-            nearest: nearest(name, &mut FLAGS.iter().map(|flag| flag.long)).map(|name| format!("--{name}")),
+    let (mut only, mut candidates) = (None, String::new());
+    for flag in FLAGS {
+        if !name.is_empty() && flag.long.starts_with(name) {
+            let comma = if candidates.is_empty() { "" } else { ", " };
+            let _ = write!(candidates, "{comma}--{}", flag.long);
+            only = if comma.is_empty() { Some(flag) } else { None };
         }
-        .into()),
-        several => Err(UsageError::AmbiguousOption {
-            option: format!("--{name}"),
-            candidates: several.iter().map(|flag| format!("--{}", flag.long)).collect::<Vec<_>>().join(", "),
-        }
-        .into()),
     }
+    if let Some(flag) = only {
+        return Ok(flag);
+    }
+    let option = format!("--{name}");
+    if !candidates.is_empty() {
+        return Err(UsageError::AmbiguousOption { option, candidates }.into());
+    }
+    let nearest = nearest(name, &mut FLAGS.iter().map(|flag| flag.long)).map(|name| format!("--{name}"));
+    Err(UsageError::UnknownOption { option, nearest }.into())
 }
 
 /// Reads the variables of the table. An empty one counts as unset.
@@ -276,10 +280,15 @@ fn environment_of_dumb_init(variable: impl Fn(&str) -> Option<OsString>, draft: 
 }
 
 fn on_or_off(word: &str) -> Result<bool, ValueError> {
-    match word.to_ascii_lowercase().as_str() {
-        "1" | "true" | "yes" | "on" => Ok(true),
-        "0" | "false" | "no" | "off" => Ok(false),
-        _ => Err(ValueError::NotASwitch(word.to_owned())),
+    const ON: [&str; 4] = ["1", "true", "yes", "on"];
+    const OFF: [&str; 4] = ["0", "false", "no", "off"];
+    let is_in = |words: &[&str]| words.iter().any(|known| known.eq_ignore_ascii_case(word));
+    if is_in(&ON) {
+        Ok(true)
+    } else if is_in(&OFF) {
+        Ok(false)
+    } else {
+        Err(ValueError::NotASwitch(word.to_owned()))
     }
 }
 

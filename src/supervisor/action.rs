@@ -50,10 +50,7 @@ pub enum Action {
 pub struct Actions(Vec<Action>);
 
 impl Actions {
-    pub(super) fn of(action: Action) -> Self {
-        Self(vec![action])
-    }
-
+    #[inline(never)]
     pub(super) fn push(&mut self, action: Action) {
         self.0.push(action);
     }

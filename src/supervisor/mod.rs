@@ -101,66 +101,66 @@ impl Supervisor {
 
     /// What to do about `event`.
     pub fn handle(&mut self, event: Event) -> Actions {
+        let mut all = Actions::default();
+        let actions = &mut all;
         match (event, self.phase) {
-            (Event::Signal(signal, origin), Phase::Running | Phase::Leaving(_)) => self.signal(signal, origin),
-            (Event::Resumed(origin), Phase::Running | Phase::Leaving(_)) => self.resumed(origin),
-            (Event::CommandStopped(signal), Phase::Running) => self.command_stopped(signal),
-            (Event::NotStopped(signal), Phase::Running | Phase::Leaving(_)) => self.not_stopped(signal),
-            (Event::CommandEnded(ended), Phase::Running) => self.command_ended(ended),
-            (Event::NothingLeft(last), Phase::Leaving(ended)) => self.nothing_left(ended, last),
+            (Event::Signal(signal, origin), Phase::Running | Phase::Leaving(_)) => self.signal(signal, origin, actions),
+            (Event::Resumed(origin), Phase::Running | Phase::Leaving(_)) => self.resumed(origin, actions),
+            (Event::CommandStopped(signal), Phase::Running) => self.command_stopped(signal, actions),
+            (Event::NotStopped(signal), Phase::Running | Phase::Leaving(_)) => self.not_stopped(signal, actions),
+            (Event::CommandEnded(ended), Phase::Running) => self.command_ended(ended, actions),
+            (Event::NothingLeft(last), Phase::Leaving(ended)) => self.nothing_left(ended, last, actions),
             (Event::Passed(Deadline::Step(signal)), Phase::Running | Phase::Leaving(_)) => {
-                let mut actions = Actions::default();
-                self.take_steps(signal, None, &mut actions);
-                actions
+                self.take_steps(signal, None, actions);
             }
-            (Event::Passed(deadline), Phase::Running) => self.kill_all(deadline, None),
-            (Event::Passed(deadline), Phase::Leaving(ended)) => self.kill_all(deadline, Some(ended)),
-            (Event::PreStopEnded, _) => self.pre_stop_ended(),
-            (Event::AllKilled(ended), Phase::Killing(before)) => self.all_killed(before, ended),
-            _ => Actions::default(),
+            (Event::Passed(deadline), Phase::Running) => self.kill_all(deadline, None, actions),
+            (Event::Passed(deadline), Phase::Leaving(ended)) => self.kill_all(deadline, Some(ended), actions),
+            (Event::PreStopEnded, _) => self.pre_stop_ended(actions),
+            (Event::AllKilled(ended), Phase::Killing(before)) => self.all_killed(before, ended, actions),
+            _ => {}
         }
+        all
     }
 
-    fn pre_stop_ended(&mut self) -> Actions {
-        let mut actions = Actions::default();
-        let PreStop::Runs(held) = &mut self.pre_stop else { return actions };
+    fn pre_stop_ended(&mut self, actions: &mut Actions) {
+        let PreStop::Runs(held) = &mut self.pre_stop else { return };
         let held = std::mem::take(held);
         self.pre_stop = PreStop::None;
         match self.phase {
             Phase::Running => {
                 for (signal, origin) in held {
-                    self.pass_on(signal, origin, &mut actions);
+                    self.pass_on(signal, origin, actions);
                 }
             }
-            Phase::Leaving(ended) if !self.stays => self.finish(ended, &mut actions),
+            Phase::Leaving(ended) if !self.stays => self.finish(ended, actions),
             _ => {}
         }
-        actions
     }
 
-    fn command_stopped(&mut self, signal: Signal) -> Actions {
+    fn command_stopped(&mut self, signal: Signal, actions: &mut Actions) {
         let signal = if self.asked_to_stop {
             Signal::STOP
         } else if !self.follows_stops() {
-            return Actions::default();
+            return;
         } else if signal.is_job_control() {
             signal
         } else {
             // Unlike STOP it leaves a job alone that no shell would continue.
             Signal::TSTP
         };
-        Actions::of(Action::Stop(signal))
+        actions.push(Action::Stop(signal));
     }
 
     /// Without a shell that would continue the job Ctrl-Z stops nobody, and who has left the group is to notice nothing either.
     /// Who may not read or write goes on being stopped: it would try again at once.
-    fn not_stopped(&mut self, signal: Signal) -> Actions {
-        let target = if self.phase == Phase::Running { Target::Group } else { Target::All };
-        if signal == Signal::TSTP { Actions::of(Action::Continue(target)) } else { Actions::default() }
+    fn not_stopped(&mut self, signal: Signal, actions: &mut Actions) {
+        if signal == Signal::TSTP {
+            let target = if self.phase == Phase::Running { Target::Group } else { Target::All };
+            actions.push(Action::Continue(target));
+        }
     }
 
-    fn command_ended(&mut self, ended: Ended) -> Actions {
-        let mut actions = Actions::default();
+    fn command_ended(&mut self, ended: Ended, actions: &mut Actions) {
         let Settings { linger, single_child, place, grace, kill_after, .. } = self.settings;
         if place == Place::Shared && matches!(ended, Ended::Signaled(_)) {
             actions.push(Action::RestoreTerminal);
@@ -176,8 +176,7 @@ impl Supervisor {
             actions.push(Action::TakeLeave(self.settings.table.farewell(), target));
         }
         if !stays && !matches!(self.pre_stop, PreStop::Runs(_)) {
-            self.finish(ended, &mut actions);
-            return actions;
+            return self.finish(ended, actions);
         }
         self.phase = Phase::Leaving(ended);
         if let Period::Finite(grace) = grace
@@ -185,31 +184,26 @@ impl Supervisor {
         {
             actions.push(Action::Arm(Deadline::Grace, grace));
         }
-        actions
     }
 
-    fn kill_all(&mut self, deadline: Deadline, ended: Option<Ended>) -> Actions {
+    fn kill_all(&mut self, deadline: Deadline, ended: Option<Ended>, actions: &mut Actions) {
         self.phase = Phase::Killing(ended);
-        Actions::of(Action::KillAll(deadline))
+        actions.push(Action::KillAll(deadline));
     }
 
-    fn all_killed(&mut self, before: Option<Ended>, now: Option<Ended>) -> Actions {
-        let mut actions = Actions::default();
+    fn all_killed(&mut self, before: Option<Ended>, now: Option<Ended>, actions: &mut Actions) {
         // What nobody saw end was killed, or is about to be as soon as the kernel can.
         let ended = before.or(now).unwrap_or(Ended::Signaled(Signal::KILL));
         if before.is_none() && self.settings.place == Place::Shared && matches!(ended, Ended::Signaled(_)) {
             actions.push(Action::RestoreTerminal);
         }
-        self.finish(ended, &mut actions);
-        actions
+        self.finish(ended, actions);
     }
 
-    fn nothing_left(&mut self, ended: Ended, last: Option<Ended>) -> Actions {
-        let mut actions = Actions::default();
+    fn nothing_left(&mut self, ended: Ended, last: Option<Ended>, actions: &mut Actions) {
         // What a daemon is started by ends with 0 as soon as the daemon runs.
         let ended = if self.settings.linger && ended == Ended::Exited(0) { last.unwrap_or(ended) } else { ended };
-        self.finish(ended, &mut actions);
-        actions
+        self.finish(ended, actions);
     }
 
     fn finish(&mut self, ended: Ended, actions: &mut Actions) {

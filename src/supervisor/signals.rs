@@ -11,13 +11,11 @@ use crate::rule::Target;
 use crate::signal::{Origin, Signal};
 
 impl Supervisor {
-    pub(super) fn signal(&mut self, signal: Signal, origin: Origin) -> Actions {
-        let mut actions = Actions::default();
+    pub(super) fn signal(&mut self, signal: Signal, origin: Origin, actions: &mut Actions) {
         self.asked_to_stop &= signal != Signal::CONT;
-        if !self.is_held(signal, origin, &mut actions) {
-            self.pass_on(signal, origin, &mut actions);
+        if !self.is_held(signal, origin, actions) {
+            self.pass_on(signal, origin, actions);
         }
-        actions
     }
 
     /// Whether a signal that asks COMMAND to end has to wait for the command that comes before a stop. The first one starts
@@ -121,8 +119,8 @@ impl Supervisor {
 
     /// Passes on the CONT that has let session-init go on. Who made a job go on has made all of it go on, but for who has left
     /// its process group.
-    pub(super) fn resumed(&mut self, origin: Origin) -> Actions {
-        let mut actions = self.signal(Signal::CONT, origin);
+    pub(super) fn resumed(&mut self, origin: Origin, actions: &mut Actions) {
+        self.signal(Signal::CONT, origin, actions);
         if self.settings.place == Place::Shared {
             for action in actions.iter_mut() {
                 if let Action::Send(Signal::CONT, target) = *action {
@@ -130,7 +128,6 @@ impl Supervisor {
                 }
             }
         }
-        actions
     }
 
     /// Whether everybody in session-init's process group, and COMMAND if it is there, has got this signal already.

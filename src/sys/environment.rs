@@ -77,8 +77,17 @@ impl Environment {
     /// The environment of another child: without what is meant for session-init, and with these variables.
     #[cold]
     pub(super) fn with(variables: &[CString]) -> Vec<*const c_char> {
-        let others = strings().filter(|string| !string.to_bytes().starts_with(OWN)).map(CStr::as_ptr);
-        others.chain(variables.iter().map(|variable| variable.as_ptr())).chain([ptr::null()]).collect()
+        let mut pointers = Vec::new();
+        for string in strings() {
+            if !string.to_bytes().starts_with(OWN) {
+                pointers.push(string.as_ptr());
+            }
+        }
+        for variable in variables {
+            pointers.push(variable.as_ptr());
+        }
+        pointers.push(ptr::null());
+        pointers
     }
 
     pub(super) fn new() -> Self {
