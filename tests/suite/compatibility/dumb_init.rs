@@ -332,6 +332,7 @@ fn in_single_child_mode_it_stops_with_a_command_that_stops(init: Init) {
     // As vim does it. The kernel stops by TSTP itself only those who have a shell that can continue them.
     let stops = "trap 'echo stops; kill -STOP $$; echo goes on' TSTP; echo ready; while :; do sleep .01; done";
     let run = init.single_child().sh(stops).wait_for("ready").send(TSTP).wait_for("stops").wait_stopped();
+    process::wait_state(run.command(), 'T');
     run.send(CONT).wait_for("goes on").send(TERM).expect_exit(143);
 }
 
