@@ -65,13 +65,13 @@ pub enum UsageError {
 pub enum ValueError {
     /// It is no rewrite rule.
     #[error(transparent)]
-    Rule(#[from] RuleError),
+    Rule(#[from] Box<RuleError>),
     /// It is no target.
     #[error(transparent)]
-    Target(#[from] TargetError),
+    Target(#[from] Box<TargetError>),
     /// It is no signal.
     #[error(transparent)]
-    Signal(#[from] SignalError),
+    Signal(#[from] Box<SignalError>),
     /// It is no duration.
     #[error(transparent)]
     Period(#[from] PeriodError),

@@ -4,7 +4,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::rule::cut;
+use crate::number::cut;
 use crate::signal::{Signal, digits};
 
 /// How a process ended (wait(2)).

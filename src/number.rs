@@ -1,4 +1,4 @@
-//! Numbers as people and the kernel write them.
+//! Numbers, and words with marks between them, as people and the kernel write them.
 
 #![forbid(unsafe_code)]
 
@@ -18,6 +18,12 @@ pub(crate) fn id(word: &[u8]) -> Option<i32> {
     let digits = word.strip_prefix(b"-").unwrap_or(word);
     let id = i32::try_from(number(digits)?).ok()?;
     Some(if digits.len() == word.len() { id } else { id.wrapping_neg() })
+}
+
+/// What stands before and behind the first of these marks.
+#[inline(never)]
+pub(crate) fn cut(word: &str, mark: char) -> (&str, Option<&str>) {
+    word.split_once(mark).map_or((word, None), |(before, behind)| (before, Some(behind)))
 }
 
 #[cfg(test)]

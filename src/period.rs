@@ -5,8 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::number::number;
-use crate::rule::cut;
+use crate::number::{cut, number};
 
 /// How long something may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::nearest::nearest;
+use crate::number::cut;
 use crate::period::Period;
 use crate::signal::{Signal, SignalError};
 
@@ -30,12 +31,12 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// [`TargetError`] where it is none.
-    pub fn parse(word: &str) -> Result<Self, TargetError> {
+    /// [`TargetError`], boxed, where it is none.
+    pub fn parse(word: &str) -> Result<Self, Box<TargetError>> {
         let known = Self::NAMES.iter().find(|(name, _)| *name == word);
-        known.map(|(_, target)| *target).ok_or_else(|| TargetError {
-            word: word.to_owned(),
-            nearest: nearest(word, &mut Self::NAMES.iter().map(|(name, _)| *name)),
+        known.map(|(_, target)| *target).ok_or_else(|| {
+            let nearest = nearest(word, &mut Self::NAMES.iter().map(|(name, _)| *name));
+            Box::new(TargetError { word: word.to_owned(), nearest })
         })
     }
 
@@ -96,19 +97,19 @@ impl Rule {
     ///
     /// # Errors
     ///
-    /// [`RuleError`] for anything that is not exactly a rule, and for signals that cannot be forwarded.
-    pub fn parse(rule: &str) -> Result<Self, RuleError> {
+    /// [`RuleError`], boxed, for anything that is not exactly a rule, and for signals that cannot be forwarded.
+    pub fn parse(rule: &str) -> Result<Self, Box<RuleError>> {
         let (from, to) = cut(rule, ':');
         let (from, target) = if to.is_none() { cut(from, '@') } else { (from, None) };
         let says_nothing = to.is_none() && target.is_none();
         if from.is_empty() || says_nothing || to.is_some_and(|to| to.is_empty() || to.contains(':')) {
             return Err(wrong(rule, Fault::NotARule));
         }
-        let target = target.map(Target::parse).transpose()?;
+        let target = parse_target(target)?;
         let from = Signal::parse(from)?;
         match from {
-            Signal::KILL | Signal::STOP => return Err(RuleError::CannotBeCaught(from)),
-            Signal::CHLD => return Err(RuleError::Child),
+            Signal::KILL | Signal::STOP => return Err(RuleError::CannotBeCaught(from).into()),
+            Signal::CHLD => return Err(RuleError::Child.into()),
             _ => {}
         }
         let to = match (to, target) {
@@ -119,10 +120,10 @@ impl Rule {
         Ok(Self { from, to })
     }
 
-    fn parse_steps(rule: &str, words: &str) -> Result<To, RuleError> {
+    fn parse_steps(rule: &str, words: &str) -> Result<To, Box<RuleError>> {
         let (first, target) = cut(words, '@');
         if is_zero(first) {
-            target.map(Target::parse).transpose()?;
+            parse_target(target)?;
             return Ok(To::Nothing);
         }
         let (mut steps, mut is_after_wait, mut left) = (Vec::new(), false, Some(words));
@@ -186,7 +187,7 @@ impl Rule {
     /// # Errors
     ///
     /// Those of [`Rule::parse`], for the first rule that is wrong.
-    pub fn parse_list(list: &str) -> Result<Vec<Self>, RuleError> {
+    pub fn parse_list(list: &str) -> Result<Vec<Self>, Box<RuleError>> {
         let (mut rules, mut left) = (Vec::new(), Some(list));
         while let Some(list) = left {
             let (rule, rest) = cut(list, ',');
@@ -198,7 +199,7 @@ impl Rule {
 }
 
 /// Reads one step of a rule, which may be one `among_others`.
-fn parse_step(rule: &str, word: &str, among_others: bool) -> Result<Step, RuleError> {
+fn parse_step(rule: &str, word: &str, among_others: bool) -> Result<Step, Box<RuleError>> {
     let (what, target) = cut(word, '@');
     if what.is_empty() {
         return Err(wrong(rule, if among_others { Fault::EmptyStep } else { Fault::NotARule }));
@@ -207,19 +208,18 @@ fn parse_step(rule: &str, word: &str, among_others: bool) -> Result<Step, RuleEr
         return Err(wrong(rule, Fault::DropAmongOthers));
     }
     // A number without a unit is that of a signal.
-    let is_number = what.starts_with(|first: char| first.is_ascii_digit());
-    let has_unit = is_number && what.ends_with(|last: char| last.is_ascii_alphabetic());
+    let has_unit = what.as_bytes().last().is_some_and(u8::is_ascii_alphabetic);
     let wait = match Period::parse(what) {
-        Ok(Period::Zero) if is_number => Some(Duration::ZERO),
-        Ok(Period::Finite(wait)) if is_number => Some(wait),
-        _ => None,
+        Ok(Period::Zero) => Some(Duration::ZERO),
+        Ok(Period::Finite(wait)) => Some(wait),
+        Ok(Period::Infinite) | Err(_) => None,
     };
     match wait {
         Some(_) if has_unit && target.is_some() => return Err(wrong(rule, Fault::TargetOfWait)),
         Some(wait) if has_unit => return Ok(Step::Wait(wait)),
         _ => {}
     }
-    let target = target.map(Target::parse).transpose()?;
+    let target = parse_target(target)?;
     match Signal::parse(what) {
         Ok(signal) => Ok(Step::Send(signal, target)),
         Err(_) if among_others && wait.is_some() => Err(wrong(rule, Fault::NoUnit)),
@@ -227,10 +227,9 @@ fn parse_step(rule: &str, word: &str, among_others: bool) -> Result<Step, RuleEr
     }
 }
 
-/// What stands before and behind the first of these.
 #[inline(never)]
-pub(crate) fn cut(word: &str, separator: char) -> (&str, Option<&str>) {
-    word.split_once(separator).map_or((word, None), |(before, behind)| (before, Some(behind)))
+fn parse_target(word: Option<&str>) -> Result<Option<Target>, Box<TargetError>> {
+    word.map(Target::parse).transpose()
 }
 
 fn is_zero(word: &str) -> bool {
@@ -239,8 +238,9 @@ fn is_zero(word: &str) -> bool {
 
 #[cold]
 #[inline(never)]
-fn wrong(rule: &str, fault: Fault) -> RuleError {
-    RuleError::Rule(rule.to_owned(), fault)
+#[expect(clippy::unnecessary_box_returns, reason = "it is boxed here, once for all that call it")]
+fn wrong(rule: &str, fault: Fault) -> Box<RuleError> {
+    Box::new(RuleError::Rule(rule.to_owned(), fault))
 }
 
 /// What can be wrong with the form of a rule.
@@ -295,10 +295,22 @@ pub enum RuleError {
     Child,
     /// One of the signals is none.
     #[error(transparent)]
-    Signal(#[from] SignalError),
+    Signal(Box<SignalError>),
     /// The target is none.
     #[error(transparent)]
-    Target(#[from] TargetError),
+    Target(Box<TargetError>),
+}
+
+impl From<Box<SignalError>> for Box<RuleError> {
+    fn from(error: Box<SignalError>) -> Self {
+        Self::new(RuleError::Signal(error))
+    }
+}
+
+impl From<Box<TargetError>> for Box<RuleError> {
+    fn from(error: Box<TargetError>) -> Self {
+        Self::new(RuleError::Target(error))
+    }
 }
 
 #[cfg(test)]

@@ -174,12 +174,13 @@ impl Signal {
     ///
     /// # Errors
     ///
-    /// [`SignalError`] says what is wrong with the word, and which name it may have been meant for.
-    pub fn parse(word: &str) -> Result<Self, SignalError> {
+    /// [`SignalError`], boxed, says what is wrong with the word, and which name it may have been meant for.
+    pub fn parse(word: &str) -> Result<Self, Box<SignalError>> {
         let unknown = || SignalError::Unknown { word: word.to_owned(), nearest: Self::nearest_name(word) };
+        let out_of_range = || Box::new(SignalError::OutOfRange(word.to_owned()));
         if let Some(number) = digits(word) {
             let number = u8::try_from(number).ok();
-            return number.and_then(Self::new).ok_or_else(|| SignalError::OutOfRange(word.to_owned()));
+            return number.and_then(Self::new).ok_or_else(out_of_range);
         }
         let upper = word.to_ascii_uppercase();
         let name = upper.strip_prefix("SIG").unwrap_or(&upper);
@@ -191,11 +192,11 @@ impl Signal {
         } else if let Some(offset) = name.strip_prefix("RTMAX-") {
             digits(offset).and_then(|offset| u32::from(RTMAX).checked_sub(offset))
         } else {
-            return Err(unknown());
+            return Err(unknown().into());
         };
         match number.and_then(|number| u8::try_from(number).ok()).and_then(Self::new) {
             Some(signal) if signal.number() >= RTMIN => Ok(signal),
-            _ => Err(SignalError::OutOfRange(word.to_owned())),
+            _ => Err(out_of_range()),
         }
     }
 

@@ -104,7 +104,8 @@ pub(crate) fn start(config: &Config, mask: SignalSet, log: &Log) -> Result<Start
     let setup = Setup { place, child_disposition, mask };
 
     let name = config.command.first().map_or(OsStr::new(""), OsString::as_os_str);
-    let files = lookup::files(name, environment::variable("PATH"));
+    // Never given back, nor the arguments: it is little, and what would do it is more.
+    let files = lookup::files(name, environment::variable("PATH")).leak();
     // Looked up here, where every signal is blocked: the child is not to be stopped half-way between two attempts.
     let first = files.iter().position(|file| files::is_executable(file)).unwrap_or(0);
     let files = files.get(first..).unwrap_or_default();
@@ -113,7 +114,7 @@ pub(crate) fn start(config: &Config, mask: SignalSet, log: &Log) -> Result<Start
         arguments.push(lookup::c_string(argument.as_bytes()));
     }
     let Spawned { pid: command, placed, is_executed } =
-        spawn(files, &arguments, &setup).map_err(|error| explain(name, files, error))?;
+        spawn(files, arguments.leak(), &setup).map_err(|error| explain(name, files, error))?;
     let doubt = if is_executed { None } else { doubt(name, files) };
     let place = match (setup.place, placed) {
         (spawn::Place::Own(_), Ok(())) => Place::Own,

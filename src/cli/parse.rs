@@ -153,11 +153,11 @@ fn command_line(
     // `-r=15:3` is the rule `=15:3`, which is wrong, as it is for getopt(3).
     parser.set_short_equals(false);
     loop {
-        let (flag, letter) = match parser.next().map_err(unreadable)? {
+        let (flag, letter) = match parser.next().map_err(|_| UsageError::Unreadable)? {
             None => return Ok(None),
             Some(Arg::Value(first)) => {
                 command.push(first);
-                command.extend(parser.raw_args().map_err(unreadable)?);
+                command.extend(parser.raw_args().map_err(|_| UsageError::Unreadable)?);
                 return Ok(None);
             }
             Some(Arg::Short(letter)) => (short(letter)?, Some(letter)),
@@ -188,11 +188,6 @@ fn command_line(
             }
         }
     }
-}
-
-#[cold]
-fn unreadable(_: lexopt::Error) -> Box<UsageError> {
-    UsageError::Unreadable.into()
 }
 
 /// The option as it was given: by its letter or else by its name.
