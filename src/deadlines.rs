@@ -27,7 +27,9 @@ impl Deadlines {
     /// Agrees on a deadline after this much time from now. One that the clock cannot hold never passes.
     pub(crate) fn arm(&mut self, deadline: Deadline, period: Duration) {
         self.count(Duration::MAX);
-        self.armed.extend(self.now.checked_add(period).map(|at| (deadline, at)));
+        if let Some(at) = self.now.checked_add(period) {
+            self.armed.push((deadline, at));
+        }
     }
 
     /// Takes a deadline back.

@@ -87,6 +87,11 @@ impl Line {
         }
     }
 
+    #[inline(never)]
+    fn push_character(&mut self, character: char) {
+        self.push(character.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+
     fn copy(&mut self, bytes: &[u8], end: usize) {
         if let Some(place) = self.bytes.get_mut(self.length..end) {
             place.copy_from_slice(bytes);
@@ -107,10 +112,10 @@ impl Write for Line {
         for character in text.chars() {
             if character.is_control() {
                 for escaped in character.escape_default() {
-                    self.push(escaped.encode_utf8(&mut [0; 4]).as_bytes());
+                    self.push_character(escaped);
                 }
             } else {
-                self.push(character.encode_utf8(&mut [0; 4]).as_bytes());
+                self.push_character(character);
             }
         }
         Ok(())

@@ -38,7 +38,7 @@ pub fn run(arguments: Vec<OsString>, mask: Result<SignalSet, Errno>) -> u8 {
         }
         Ok(Invocation::Explain(config, sources)) => {
             let_signals_through(mask);
-            print(&explanation(&config, &sources), &log)
+            print(&explanation(Box::leak(config), Box::leak(sources)), &log)
         }
         Err(error) => refuse(&error, &log),
     }

@@ -8,7 +8,6 @@ use super::flags::{FLAGS, Flag, REWRITE, Setting};
 use super::settings::{Config, Sources};
 use crate::period::Period;
 use crate::route::{Place, Route, Stage};
-use crate::rule::Rule;
 use crate::signal::Signal;
 
 /// What session-init finds where it is started.
@@ -66,7 +65,7 @@ fn signals(rows: &mut Rows, config: &Config, sources: &Sources, place: Place) {
     // CHLD is not forwarded, whatever the table says, and nobody can receive the other two.
     let never = [Signal::KILL, Signal::STOP, Signal::CHLD];
     for signal in Signal::all().filter(|signal| !never.contains(signal)) {
-        let (name, remark) = (signal.to_string(), rule_origin(signal, sources));
+        let (name, remark) = (signal.to_string(), rule_origin(signal, config, sources));
         match signals.route(signal) {
             Route::Forward(sent, target) if (sent, target) == (signal, config.target) => {}
             Route::Forward(sent, target) => rows.add(&name, stage(signal, Stage::Send(sent, target)), remark),
@@ -93,14 +92,11 @@ fn stage(signal: Signal, stage: Stage) -> String {
     }
 }
 
-fn rule_origin(signal: Signal, sources: &Sources) -> String {
-    let is_ruled = |rules: &[Rule]| rules.iter().any(|rule| rule.from() == signal);
-    if is_ruled(&sources.given.rules) {
-        format!("(--{})", REWRITE.long)
-    } else if is_ruled(&sources.inherited.rules) {
-        format!("({})", REWRITE.variable.unwrap_or_default())
-    } else {
-        "(in a session of its own the kernel would ignore it)".to_owned()
+fn rule_origin(signal: Signal, config: &Config, sources: &Sources) -> String {
+    match config.rules.iter().rposition(|rule| rule.from() == signal) {
+        Some(place) if place >= sources.inherited_rules => format!("(--{})", REWRITE.long),
+        Some(_) => format!("({})", REWRITE.variable.unwrap_or_default()),
+        None => "(in a session of its own the kernel would ignore it)".to_owned(),
     }
 }
 

@@ -49,7 +49,7 @@ pub fn parse(
         Asked::Pause => return Ok(Invocation::Pause),
         Asked::Command => {}
     }
-    let config = Box::new(settle(command, &sources));
+    let config = Box::new(settle(command, &mut sources));
     if sources.given.explain == Some(true) {
         return Ok(Invocation::Explain(config, sources));
     }
@@ -71,7 +71,7 @@ fn read(
     sources: &mut Sources,
     command: &mut Vec<OsString>,
 ) -> Result<Asked, Box<UsageError>> {
-    let Sources { given, inherited, of_dumb_init, of_name } = sources;
+    let Sources { given, inherited, of_dumb_init, of_name, .. } = sources;
     if let Some(page) = command_line(&mut Parser::from_args(arguments), given, command)? {
         return Ok(Asked::Print(page));
     }
@@ -93,15 +93,18 @@ fn read(
 }
 
 /// What all sources make together.
-fn settle(command: Vec<OsString>, sources: &Sources) -> Config {
-    let Sources { given, inherited, of_dumb_init, of_name } = sources;
+fn settle(command: Vec<OsString>, sources: &mut Sources) -> Config {
+    let Sources { given, inherited, of_dumb_init, of_name, .. } = sources;
+    let mut rules = std::mem::take(&mut inherited.rules);
+    sources.inherited_rules = rules.len();
+    rules.append(&mut given.rules);
     let single_child = given.single_child.or(inherited.single_child).or(of_dumb_init.single_child).unwrap_or(false);
     let on = |given: Option<bool>, inherited: Option<bool>| given.or(inherited).unwrap_or(false);
     let target = given.target.or(inherited.target).or(of_name.0.target);
     Config {
         command,
         target: target.unwrap_or(if single_child { Target::Child } else { Target::Group }),
-        rules: [inherited.rules.as_slice(), &given.rules].concat(),
+        rules,
         single_child,
         pre_stop: given.pre_stop.as_ref().or(inherited.pre_stop.as_ref()).cloned(),
         grace: given.grace.or(inherited.grace).unwrap_or(Period::Zero),
@@ -157,7 +160,9 @@ fn command_line(
             None => return Ok(None),
             Some(Arg::Value(first)) => {
                 command.push(first);
-                command.extend(parser.raw_args().map_err(|_| UsageError::Unreadable)?);
+                for word in parser.raw_args().map_err(|_| UsageError::Unreadable)? {
+                    command.push(word);
+                }
                 return Ok(None);
             }
             Some(Arg::Short(letter)) => (short(letter)?, Some(letter)),
@@ -275,16 +280,18 @@ fn environment_of_dumb_init(variable: impl Fn(&str) -> Option<OsString>, draft: 
 }
 
 fn on_or_off(word: &str) -> Result<bool, ValueError> {
-    const ON: [&str; 4] = ["1", "true", "yes", "on"];
-    const OFF: [&str; 4] = ["0", "false", "no", "off"];
-    let is_in = |words: &[&str]| words.iter().any(|known| known.eq_ignore_ascii_case(word));
-    if is_in(&ON) {
-        Ok(true)
-    } else if is_in(&OFF) {
-        Ok(false)
-    } else {
-        Err(ValueError::NotASwitch(word.to_owned()))
-    }
+    const WORDS: [(&str, bool); 8] = [
+        ("1", true),
+        ("true", true),
+        ("yes", true),
+        ("on", true),
+        ("0", false),
+        ("false", false),
+        ("no", false),
+        ("off", false),
+    ];
+    let known = WORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word));
+    known.map(|(_, on)| *on).ok_or_else(|| ValueError::NotASwitch(word.to_owned()))
 }
 
 #[cfg(test)]

@@ -90,6 +90,8 @@ pub struct Sources {
     pub of_dumb_init: Draft,
     /// What the name says under which session-init was started, and that name.
     pub of_name: (Draft, &'static str),
+    /// How many of the rules are the environment's: they stand before those of the command line, and all of them in [`Config`].
+    pub inherited_rules: usize,
 }
 
 /// Settings to run with.

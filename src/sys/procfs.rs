@@ -118,7 +118,13 @@ pub(super) fn children_of_all_threads(process: i32) -> Result<Vec<i32>, Errno> {
 
 fn children_of_thread(process: i32, thread: i32) -> Result<Vec<i32>, Errno> {
     let list = files::contents(&files::text(format_args!("/proc/{process}/task/{thread}/children")))?;
-    Ok(list.split(|byte| *byte == b' ').filter_map(id).collect())
+    let mut children = Vec::new();
+    for word in list.split(|byte| *byte == b' ') {
+        if let Some(child) = id(word) {
+            children.push(child);
+        }
+    }
+    Ok(children)
 }
 
 #[cfg(test)]

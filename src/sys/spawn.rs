@@ -72,7 +72,10 @@ pub(crate) struct Spawned {
 ///
 /// [`SpawnError`], when no child is left behind.
 pub(crate) fn spawn(files: &[CString], arguments: &[CString], setup: &Setup) -> Result<Spawned, SpawnError> {
-    let mut pointers: Vec<*const c_char> = arguments.iter().map(|argument| argument.as_ptr()).collect();
+    let mut pointers: Vec<*const c_char> = Vec::new();
+    for argument in arguments {
+        pointers.push(argument.as_ptr());
+    }
     pointers.push(ptr::null());
     let mut environment = Environment::new();
     let (mut failure, mut placed) = (None, Ok(()));
