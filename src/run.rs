@@ -25,7 +25,10 @@ use crate::sys::{Errno, describe, descriptors, environment, kill, process, signa
 pub fn run(arguments: Vec<OsString>, mask: Result<SignalSet, Errno>) -> u8 {
     let mut log = Log::new(&arguments);
     let variable = |name: &str| environment::variable(name).map(OsStr::to_owned);
-    match parse(log.name(), arguments.into_iter().skip(1), variable) {
+    let mut arguments = arguments.into_iter();
+    // The name, which the log has read.
+    drop(arguments.next());
+    match parse(log.name(), arguments, variable) {
         Ok(Invocation::Run(config)) => {
             log.set_verbosity(config.verbosity);
             // What is needed to the end is never given back.
@@ -40,7 +43,7 @@ pub fn run(arguments: Vec<OsString>, mask: Result<SignalSet, Errno>) -> u8 {
             let_signals_through(mask);
             print(&explanation(Box::leak(config), Box::leak(sources)), &log)
         }
-        Err(error) => refuse(&error, &log),
+        Err(error) => refuse(Box::leak(error), &log),
     }
 }
 

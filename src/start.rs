@@ -68,12 +68,12 @@ impl Surroundings {
     }
 }
 
-/// Starts COMMAND; `mask` is the signal mask that it gets.
+/// Starts COMMAND; `mask` is the signal mask that it gets. The answer is boxed, for it is large and handed on.
 ///
 /// # Errors
 ///
 /// [`StartError`], when COMMAND has not been started. What can be done without is only reported.
-pub(crate) fn start(config: &Config, mask: SignalSet, log: &Log) -> Result<Started, StartError> {
+pub(crate) fn start(config: &Config, mask: SignalSet, log: &Log) -> Result<Box<Started>, StartError> {
     // Where SIGCHLD is ignored, children vanish unseen (wait(2)).
     let child_disposition =
         signals::set_disposition(Signal::CHLD, Disposition::Default).map_err(StartError::Disposition)?;
@@ -128,7 +128,8 @@ pub(crate) fn start(config: &Config, mask: SignalSet, log: &Log) -> Result<Start
         let place = if place == Place::Own { "its own session" } else { "this session and process group" };
         log.say(format_args!("started {} as pid {command} in {place}", name.to_string_lossy()));
     }
-    Ok(Started { command, place, table: config.table(wanted), is_job, modes, child_disposition, mask, doubt })
+    let table = config.table(wanted);
+    Ok(Box::new(Started { command, place, table, is_job, modes, child_disposition, mask, doubt }))
 }
 
 impl Surroundings {

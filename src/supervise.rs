@@ -62,13 +62,13 @@ pub(crate) struct Init<'config> {
 impl<'config> Init<'config> {
     /// `is_first` is whether COMMAND is session-init's first child.
     pub(crate) fn new(
-        started: Started,
+        started: Box<Started>,
         pre_stop: Option<PreStop>,
         is_first: bool,
         config: &'config Config,
         log: &'config Log,
     ) -> Self {
-        let Started { command, place, table, is_job, modes, .. } = started;
+        let Started { command, place, table, is_job, modes, .. } = *started;
         let names_orphans = config.warn_on_reap || log.shows(1);
         let reach = Reach::new(command, place, table.farewell(), is_first, names_orphans, log);
         let supervisor = Supervisor::new(Settings {

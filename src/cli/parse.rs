@@ -280,18 +280,15 @@ fn environment_of_dumb_init(variable: impl Fn(&str) -> Option<OsString>, draft: 
 }
 
 fn on_or_off(word: &str) -> Result<bool, ValueError> {
-    const WORDS: [(&str, bool); 8] = [
-        ("1", true),
-        ("true", true),
-        ("yes", true),
-        ("on", true),
-        ("0", false),
-        ("false", false),
-        ("no", false),
-        ("off", false),
-    ];
-    let known = WORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(word));
-    known.map(|(_, on)| *on).ok_or_else(|| ValueError::NotASwitch(word.to_owned()))
+    let lower = word.to_ascii_lowercase();
+    let is_one_of = |words: &[&str]| words.contains(&lower.as_str());
+    if is_one_of(&["1", "true", "yes", "on"]) {
+        Ok(true)
+    } else if is_one_of(&["0", "false", "no", "off"]) {
+        Ok(false)
+    } else {
+        Err(ValueError::NotASwitch(word.to_owned()))
+    }
 }
 
 #[cfg(test)]

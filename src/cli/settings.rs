@@ -47,6 +47,12 @@ pub struct Draft {
 }
 
 impl Draft {
+    /// What says nothing.
+    #[inline(never)]
+    fn empty() -> Self {
+        Self::default()
+    }
+
     /// The first target that asks for a session, and so a group, of COMMAND's own, and whether a rule says so.
     #[must_use]
     pub fn needs_session(&self) -> Option<(Target, bool)> {
@@ -80,7 +86,7 @@ impl Draft {
 }
 
 /// Where the settings come from, the strongest source first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Sources {
     /// What the command line says.
     pub given: Draft,
@@ -92,6 +98,18 @@ pub struct Sources {
     pub of_name: (Draft, &'static str),
     /// How many of the rules are the environment's: they stand before those of the command line, and all of them in [`Config`].
     pub inherited_rules: usize,
+}
+
+impl Default for Sources {
+    fn default() -> Self {
+        Self {
+            given: Draft::empty(),
+            inherited: Draft::empty(),
+            of_dumb_init: Draft::empty(),
+            of_name: (Draft::empty(), ""),
+            inherited_rules: 0,
+        }
+    }
 }
 
 /// Settings to run with.
