@@ -87,11 +87,6 @@ impl Line {
         }
     }
 
-    #[inline(never)]
-    fn push_character(&mut self, character: char) {
-        self.push(character.encode_utf8(&mut [0; 4]).as_bytes());
-    }
-
     fn copy(&mut self, bytes: &[u8], end: usize) {
         if let Some(place) = self.bytes.get_mut(self.length..end) {
             place.copy_from_slice(bytes);
@@ -112,10 +107,10 @@ impl Write for Line {
         for character in text.chars() {
             if character.is_control() {
                 for escaped in character.escape_default() {
-                    self.push_character(escaped);
+                    self.push(escaped.encode_utf8(&mut [0; 4]).as_bytes());
                 }
             } else {
-                self.push_character(character);
+                self.push(character.encode_utf8(&mut [0; 4]).as_bytes());
             }
         }
         Ok(())

@@ -113,7 +113,9 @@ pub(crate) fn numbers(folder: &CStr) -> Result<Vec<i32>, Errno> {
             return Ok(numbers);
         }
         while let Some((name, rest)) = first_entry(entries) {
-            numbers.extend(id(name));
+            if let Some(number) = id(name) {
+                numbers.push(number);
+            }
             entries = rest;
         }
     }
