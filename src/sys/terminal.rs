@@ -30,8 +30,7 @@ impl Terminal {
             Err(Errno::ENXIO) => return None,
             Ok(_) | Err(_) => {}
         }
-        let session = getsid(None);
-        let descriptor = (0..=2).map(inherited).find(|descriptor| tcgetsid(descriptor) == session)?;
+        let descriptor = (0..=2).map(inherited).find(|descriptor| is_controlling(*descriptor))?;
         descriptors::duplicate(descriptor).ok().map(Self)
     }
 
@@ -137,6 +136,15 @@ impl Terminal {
 /// happens where it is no terminal, or another session's.
 pub(super) fn acquire_stdin() {
     let _ = acquire(inherited(0));
+}
+
+/// Whether this is the terminal of session-init's session. Sandboxes that lack `TIOCGSID` know the foreground group of that one
+/// alone; the other side of a terminal without a session, which knows it too, says 0.
+fn is_controlling(descriptor: BorrowedFd<'_>) -> bool {
+    match tcgetsid(descriptor) {
+        Ok(session) => getsid(None) == Ok(session),
+        Err(_) => tcgetpgrp(descriptor).is_ok_and(|group| group.as_raw() > 0),
+    }
 }
 
 fn acquire(descriptor: BorrowedFd<'_>) -> Result<(), Errno> {
