@@ -37,6 +37,8 @@ fn main() -> ExitCode {
 }
 
 fn run() -> io::Result<()> {
+    // Cargo hands on what the build script has set, and session-init would have to take it out for each COMMAND.
+    sys::forget_variable("SESSION_INIT_COMMIT");
     let short = std::env::args().any(|argument| argument == "--short");
     let effort = if short { Effort::SHORT } else { Effort::FULL };
     if !sys::is_root() {

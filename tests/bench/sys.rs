@@ -193,6 +193,12 @@ pub(crate) fn reap(pid: i32) -> io::Result<()> {
     check(unsafe { libc::waitpid(pid, ptr::null_mut(), 0) }).map(drop)
 }
 
+/// Takes a variable out of the environment that every command gets.
+pub(crate) fn forget_variable(name: &str) {
+    // SAFETY: nobody has started a thread yet.
+    unsafe { std::env::remove_var(name) };
+}
+
 pub(crate) fn is_root() -> bool {
     // SAFETY: it takes nothing and cannot fail.
     unsafe { libc::geteuid() == 0 }
