@@ -120,7 +120,7 @@ fn no_clock_runs_while_it_is_stopped() {
 
 fn a_flood_of_one_signal_hides_no_other() {
     for flood in [rt(6), Signal::named("USR1"), Signal::named("HUP")] {
-        let init = Init::new().options(["--kill-after", "300ms", "--target", "child"]).rewrite(&format!("{flood}:0"));
+        let init = Init::new().options(["--kill-after", "300ms", "--target", "child"]);
         let run = init.role(["flood", &flood.to_string()]).wait_for("ready");
         let start = std::time::Instant::now();
         run.send(TERM).expect_exit(137).nothing_left();
@@ -153,6 +153,11 @@ fn a_terminal_of_nobody_becomes_the_commands() {
         let init = init.on_a_terminal_of_nobody().variable("PS1", "[prompt] ");
         let run = init.run([&["bash"], BASH_OPTIONS].concat()).prompts().types(PLAIN).prompts();
         has_job_control(run).types("exit 7").expect_exit(7);
+    }
+    // Also one that does not open it by itself, as bash does.
+    for init in [Init::new(), Init::new().as_pid_1(), Init::new().option("--grace=9s")] {
+        let run = init.on_a_terminal_of_nobody().sh("echo it is mine >/dev/tty; read x");
+        run.wait_for("it is mine").write("\n").end();
     }
     // Not one that is another session's.
     let run = by_hand().types("setsid --wait $INIT bash -c ': </dev/tty && echo stolen; echo over'").wait_for("over");
