@@ -4,7 +4,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::number::cut;
+use crate::number::{cut, each};
 use crate::signal::{Signal, digits};
 
 /// How a process ended (wait(2)).
@@ -65,13 +65,7 @@ impl Remap {
     ///
     /// Those of [`Remap::parse`], for the first that is wrong.
     pub fn parse_list(list: &str) -> Result<Vec<Self>, RemapError> {
-        let (mut rules, mut left) = (Vec::new(), Some(list));
-        while let Some(list) = left {
-            let (rule, rest) = cut(list, ',');
-            rules.push(Self::parse(rule)?);
-            left = rest;
-        }
-        Ok(rules)
+        each(list, Self::parse)
     }
 
     /// The rules in words: `143 -> 0, 1 -> 2`, or `none`.

@@ -26,6 +26,21 @@ pub(crate) fn cut(word: &str, mark: char) -> (&str, Option<&str>) {
     word.split_once(mark).map_or((word, None), |(before, behind)| (before, Some(behind)))
 }
 
+/// What `parse` makes of each part of a list with commas between them.
+///
+/// # Errors
+///
+/// That of the first part that is wrong.
+pub(crate) fn each<T, E>(list: &str, parse: impl Fn(&str) -> Result<T, E>) -> Result<Vec<T>, E> {
+    let (mut all, mut left) = (Vec::new(), Some(list));
+    while let Some(list) = left {
+        let (part, rest) = cut(list, ',');
+        all.push(parse(part)?);
+        left = rest;
+    }
+    Ok(all)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

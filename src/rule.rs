@@ -6,7 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::nearest::nearest;
-use crate::number::cut;
+use crate::number::{cut, each};
 use crate::period::Period;
 use crate::signal::{Signal, SignalError};
 
@@ -188,13 +188,7 @@ impl Rule {
     ///
     /// Those of [`Rule::parse`], for the first rule that is wrong.
     pub fn parse_list(list: &str) -> Result<Vec<Self>, Box<RuleError>> {
-        let (mut rules, mut left) = (Vec::new(), Some(list));
-        while let Some(list) = left {
-            let (rule, rest) = cut(list, ',');
-            rules.push(Self::parse(rule)?);
-            left = rest;
-        }
-        Ok(rules)
+        each(list, Self::parse)
     }
 }
 

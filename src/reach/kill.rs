@@ -28,7 +28,7 @@ pub(crate) struct Killed {
     pub(crate) gone: Vec<(Pid, String)>,
     /// Who is still there.
     pub(crate) left: Vec<(Pid, String)>,
-    /// Somebody is still there, though /proc may not say who.
+    /// Nobody is left. Where this is false, `left` may be empty all the same: /proc may not say who it is.
     pub(crate) is_over: bool,
 }
 

@@ -13,9 +13,8 @@ use crate::sys::procfs::{self, Moment};
 use crate::sys::{Errno, Pid, descendants, kill as signal_to, process, wait};
 
 impl Reach<'_> {
-    /// Takes note that whoever is in this scope now is being told to end.
-    pub(super) fn note(&mut self, scope: Scope) {
-        let moment = Moment::now();
+    /// Takes note that whoever was in this scope at that moment has been told to end, or is about to be.
+    pub(super) fn note(&mut self, scope: Scope, moment: Moment) {
         self.told.retain(|(known, _)| *known != scope);
         self.told.push((scope, moment));
     }
@@ -37,7 +36,7 @@ impl Reach<'_> {
                 }
             });
         }
-        self.told.push((scope, moment));
+        self.note(scope, moment);
         self.as_sent(signal, target, whom.counted(count), result)
     }
 
@@ -62,7 +61,7 @@ impl Reach<'_> {
             return self.as_sent(signal, target, whom, sent);
         }
         if sent.is_ok() {
-            self.note(scope);
+            self.note(scope, Moment::now());
         }
         if !procfs::is_usable() {
             // An orphan in COMMAND's group keeps its id from being another group's.
@@ -86,7 +85,7 @@ impl Reach<'_> {
                 let _ = one.send(Signal::CONT);
             }
         });
-        self.note(scope);
+        self.note(scope, Moment::now());
         let whom = if sent.is_ok() && count > 0 { whom.counted(count) } else { whom };
         self.as_sent(signal, target, whom, sent)
     }

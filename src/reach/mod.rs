@@ -113,9 +113,10 @@ impl<'log> Reach<'log> {
     pub(crate) fn send(&mut self, signal: Signal, target: Target, only_outside: bool) -> Sent {
         self.sent = self.sent.with(signal);
         let except = only_outside.then(process::own_group);
-        let scope = Scope { except, ..self.scope(target) };
+        let whole = self.scope(target);
+        let scope = Scope { except, ..whole };
         if signal == self.farewell && target != Target::Child {
-            self.note(self.scope(target));
+            self.note(whole, Moment::now());
         }
         let (result, whom) = self.try_to_send(signal, target, scope);
         self.as_sent(signal, target, whom, result)

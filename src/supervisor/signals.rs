@@ -101,8 +101,7 @@ impl Supervisor {
         };
         if sent == Signal::KILL && target == Target::All {
             let ended = if let Phase::Leaving(ended) = self.phase { Some(ended) } else { None };
-            self.phase = Phase::Killing(ended);
-            return actions.push(Action::KillAll(Deadline::Step(received)));
+            return self.kill_all(Deadline::Step(received), ended, actions);
         }
         let is_everybodys = origin.is_some_and(|origin| self.has_reached_the_group(received, origin));
         if sent != received || !is_everybodys {
