@@ -76,11 +76,13 @@ impl Reach<'_> {
                 return;
             }
             let told = self.was_told(one.pid, &one.stat);
-            if signal != Signal::TERM && procfs::ignores(one.pid, signal) {
-                record(&mut sent, one.send(Signal::TERM), &mut count);
-            } else if !told {
-                record(&mut sent, one.send(signal), &mut count);
+            let ignores = || signal != Signal::TERM && procfs::ignores(one.pid, signal);
+            let mut of_one = if told || ignores() { Err(Errno::ESRCH) } else { one.send(signal) };
+            // Asked after the signal too: a shell's child may have begun to ignore it just before it came.
+            if ignores() {
+                of_one = one.send(Signal::TERM);
             }
+            record(&mut sent, of_one, &mut count);
             if one.stat.is_stopped {
                 let _ = one.send(Signal::CONT);
             }
