@@ -419,11 +419,11 @@ fn ctrl_c_ends_a_script_whose_command_reads_the_terminal(program: Program) {
 fn ctrl_z_gives_the_prompt_and_fg_goes_on(program: Program) {
     let run = program.by_hand().types("$INIT cat").answers("one");
     let run = run.presses(CTRL_Z).stops("cat").prompts().types("jobs").wait_for("Stopped").prompts();
-    let run = run.types("fg").answers("two");
+    let run = run.types("fg").wait_for("cat").answers("two");
     // Nobody presses a key in the moment in which the init sends on the CONT, which would undo what the key does.
     process::wait_state(process::parent(run.program("cat")), 'S');
     let run = run.presses(CTRL_Z).stops("cat").prompts();
-    run.types("fg").answers("three").presses(CTRL_D).prompts().status(0).reads();
+    run.types("fg").wait_for("cat").answers("three").presses(CTRL_D).prompts().status(0).reads();
 }
 
 fn bg_and_wait_know_the_job(program: Program) {
@@ -454,7 +454,7 @@ fn a_shell_has_job_control(program: Program) {
 pub(crate) fn has_job_control(run: Running) -> Running {
     let run = run.types("cat").answers("one").presses(CTRL_Z).stops("cat").prompts();
     let run = run.types("jobs").wait_for("Stopped").prompts().types("bg").prompts().stops("cat");
-    let run = run.types("fg").answers("two").presses(CTRL_C).prompts().status(130);
+    let run = run.types("fg").wait_for("cat").answers("two").presses(CTRL_C).prompts().status(130);
     run.types("sleep 99 & kill $!; wait $!; echo waited $?").wait_for("waited 143").prompts().reads()
 }
 
@@ -568,7 +568,7 @@ fn a_job_may_be_stopped_by_a_process_too() {
     let run = by_hand().types("$INIT cat").gives_terminal_to("cat");
     let cat = run.program("cat");
     let run = run.send_to(cat, STOP).prompts().types("jobs").wait_for("Stopped").prompts();
-    let run = run.types("fg").answers("one");
+    let run = run.types("fg").wait_for("cat").answers("one");
     run.presses(CTRL_D).prompts().status(0);
     // A program that waits for a line already gets it, though it is no longer in the foreground.
     let run = by_hand().types("$INIT sleep 99").gives_terminal_to("sleep");
@@ -586,7 +586,7 @@ fn a_job_started_in_the_background_gets_the_terminal_from_fg() {
         .types("jobs")
         .wait_for("Stopped")
         .prompts();
-    let run = run.types("fg").answers("one");
+    let run = run.types("fg").wait_for("cat").answers("one");
     run.presses(CTRL_D).prompts().status(0);
     // bash sends no CONT to a job that runs.
     let run = by_hand().types("$INIT $ROLE listen INT & :").wait_for_all(&["ready", PROMPT.trim_end()]);
@@ -653,7 +653,7 @@ fn messages_are_written_though_the_terminal_stops_background_output() {
 fn two_inits_are_one_job() {
     for line in ["$INIT $INIT cat", "bash -c '$INIT $INIT cat; :'"] {
         let run = by_hand().types(line).gives_terminal_to("cat").presses(CTRL_Z).stops("cat").prompts();
-        let run = run.types("fg").answers("one");
+        let run = run.types("fg").wait_for("cat").answers("one");
         run.presses(CTRL_C).prompts().status(130).reads();
     }
     let run = by_hand().types("bash -c '$INIT $INIT sleep 99; :'");
@@ -702,7 +702,7 @@ fn dash_and_zsh_are_as_good() {
     for (path, options) in [("/bin/dash", &["-i"][..]), ("/usr/bin/zsh", &["-f", "-i", "+Z", "+o", "promptsp"])] {
         let run = shell(path, options, &session_init());
         let run = run.types("$INIT cat").gives_terminal_to("cat").presses(CTRL_Z).stops("cat").prompts();
-        let run = run.types("fg").answers("one");
+        let run = run.types("fg").wait_for("cat").answers("one");
         run.presses(CTRL_C).prompts().status(130).reads();
     }
 }
