@@ -62,8 +62,15 @@ impl Surroundings {
         match self {
             _ if config.single_child => Place::Shared,
             Self::OfOthers(_) => Place::Shared,
-            Self::Led(_) if config.has_clock() || config.linger => Place::Shared,
+            Self::Led(_) if config.may_stay() => Place::Shared,
             Self::Led(_) | Self::NoTerminal => Place::Own,
+        }
+    }
+
+    fn into_terminal(self) -> Option<Terminal> {
+        match self {
+            Self::NoTerminal => None,
+            Self::Led(terminal) | Self::OfOthers(terminal) => Some(terminal),
         }
     }
 }
@@ -89,7 +96,7 @@ pub(crate) fn start(config: &Config, mask: SignalSet, log: &Log) -> Result<Box<S
     let mut surroundings = Surroundings::find();
     // A terminal that is nobody's: COMMAND's session acquires it by itself, but must not lead it where that matters.
     if matches!(surroundings, Surroundings::NoTerminal)
-        && (config.has_clock() || config.linger)
+        && config.may_stay()
         && let Some(terminal) = Terminal::acquire_stdin()
     {
         surroundings = Surroundings::Led(terminal);
@@ -130,15 +137,6 @@ pub(crate) fn start(config: &Config, mask: SignalSet, log: &Log) -> Result<Box<S
     }
     let table = config.table(wanted);
     Ok(Box::new(Started { command, place, table, is_job, modes, child_disposition, mask, doubt }))
-}
-
-impl Surroundings {
-    fn into_terminal(self) -> Option<Terminal> {
-        match self {
-            Self::NoTerminal => None,
-            Self::Led(terminal) | Self::OfOthers(terminal) => Some(terminal),
-        }
-    }
 }
 
 /// Gives the terminal up for COMMAND's session to have it. Where it cannot be given up, COMMAND stays where it is.

@@ -153,9 +153,9 @@ impl Config {
         Table::new(self.target, place, &self.rules)
     }
 
-    /// Whether something is to be done at a time that may come after COMMAND's end.
+    /// Whether session-init may have something to do after COMMAND's end.
     #[must_use]
-    pub fn has_clock(&self) -> bool {
-        self.grace != Period::Zero || self.kill_after.is_some()
+    pub fn may_stay(&self) -> bool {
+        self.linger || self.grace != Period::Zero || self.kill_after.is_some()
     }
 }

@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 use super::scope::{Scope, TELLING, record};
-use super::words::Whom;
 use super::{Reach, Sent};
 use crate::route::Place;
 use crate::rule::Target;
@@ -25,8 +24,7 @@ impl Reach<'_> {
 
     /// Sends the signal that asks for the end to those of the target that have not got it.
     pub(crate) fn send_to_others(&mut self, signal: Signal, target: Target) -> Sent {
-        let scope = self.scope(target);
-        let whom = Whom::new(self.command, target, scope.group, scope.session);
+        let (scope, whom) = self.aim(target);
         let (mut result, mut count) = (Err(Errno::ESRCH), 0);
         let moment = Moment::now();
         if procfs::is_usable() {
@@ -47,8 +45,7 @@ impl Reach<'_> {
     /// `&` children of a shell ignore INT and QUIT, gets TERM.
     pub(crate) fn take_leave(&mut self, signal: Signal, target: Target) -> Sent {
         self.sent = self.sent.with(signal).with(Signal::TERM);
-        let scope = self.scope(target);
-        let whom = Whom::new(self.command, target, scope.group, scope.session);
+        let (scope, whom) = self.aim(target);
         // All at once, so that nobody forks away from it; but then nobody can be left out.
         let mut sent = match target {
             _ if !self.told.is_empty() => Err(Errno::ESRCH),

@@ -147,6 +147,12 @@ impl<'log> Reach<'log> {
         }
     }
 
+    /// Whom a target stands for, for a look at each process and in words.
+    fn aim(&self, target: Target) -> (Scope, Whom) {
+        let scope = self.scope(target);
+        (scope, Whom::new(self.command, target, scope.group, scope.session))
+    }
+
     fn try_to_send(&self, signal: Signal, target: Target, scope: Scope) -> (Result<(), Errno>, Whom) {
         let command = self.command;
         let whom = Whom::new(command, target, scope.group, scope.session);
@@ -175,8 +181,7 @@ impl<'log> Reach<'log> {
 
     /// Sends CONT to those of the target that are stopped.
     pub(crate) fn continue_stopped(&self, target: Target) -> Sent {
-        let scope = self.scope(target);
-        let whom = Whom::new(self.command, target, scope.group, scope.session);
+        let (scope, whom) = self.aim(target);
         if target == Target::Child || !procfs::is_usable() {
             return match self.command_stopped_by() {
                 Some(_) => match self.try_to_send(Signal::CONT, target, scope).0 {

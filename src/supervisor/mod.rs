@@ -113,8 +113,7 @@ impl Supervisor {
             (Event::Passed(Deadline::Step(signal)), Phase::Running | Phase::Leaving(_)) => {
                 self.take_steps(signal, None, actions);
             }
-            (Event::Passed(deadline), Phase::Running) => self.kill_all(deadline, None, actions),
-            (Event::Passed(deadline), Phase::Leaving(ended)) => self.kill_all(deadline, Some(ended), actions),
+            (Event::Passed(deadline), Phase::Running | Phase::Leaving(_)) => self.kill_all(deadline, actions),
             (Event::PreStopEnded, _) => self.pre_stop_ended(actions),
             (Event::AllKilled(ended), Phase::Killing(before)) => self.all_killed(before, ended, actions),
             _ => {}
@@ -161,10 +160,8 @@ impl Supervisor {
     }
 
     fn command_ended(&mut self, ended: Ended, actions: &mut Actions) {
-        let Settings { linger, single_child, place, grace, kill_after, .. } = self.settings;
-        if place == Place::Shared && matches!(ended, Ended::Signaled(_)) {
-            actions.push(Action::RestoreTerminal);
-        }
+        let Settings { linger, single_child, grace, kill_after, .. } = self.settings;
+        self.restore_terminal(ended, actions);
         // A clock that runs already gives what is left of its time, as a grace does.
         let has_clock = grace != Period::Zero || self.asked_to_end && kill_after.is_some();
         let stays = linger || has_clock;
@@ -186,7 +183,8 @@ impl Supervisor {
         }
     }
 
-    fn kill_all(&mut self, deadline: Deadline, ended: Option<Ended>, actions: &mut Actions) {
+    fn kill_all(&mut self, deadline: Deadline, actions: &mut Actions) {
+        let ended = if let Phase::Leaving(ended) = self.phase { Some(ended) } else { None };
         self.phase = Phase::Killing(ended);
         actions.push(Action::KillAll(deadline));
     }
@@ -194,10 +192,17 @@ impl Supervisor {
     fn all_killed(&mut self, before: Option<Ended>, now: Option<Ended>, actions: &mut Actions) {
         // What nobody saw end was killed, or is about to be as soon as the kernel can.
         let ended = before.or(now).unwrap_or(Ended::Signaled(Signal::KILL));
-        if before.is_none() && self.settings.place == Place::Shared && matches!(ended, Ended::Signaled(_)) {
-            actions.push(Action::RestoreTerminal);
+        if before.is_none() {
+            self.restore_terminal(ended, actions);
         }
         self.finish(ended, actions);
+    }
+
+    /// Once for a COMMAND that used session-init's terminal and could not put it back itself.
+    fn restore_terminal(&self, ended: Ended, actions: &mut Actions) {
+        if self.settings.place == Place::Shared && matches!(ended, Ended::Signaled(_)) {
+            actions.push(Action::RestoreTerminal);
+        }
     }
 
     fn nothing_left(&mut self, ended: Ended, last: Option<Ended>, actions: &mut Actions) {

@@ -100,8 +100,7 @@ impl Supervisor {
             Target::Session | Target::All => target,
         };
         if sent == Signal::KILL && target == Target::All {
-            let ended = if let Phase::Leaving(ended) = self.phase { Some(ended) } else { None };
-            return self.kill_all(Deadline::Step(received), ended, actions);
+            return self.kill_all(Deadline::Step(received), actions);
         }
         let is_everybodys = origin.is_some_and(|origin| self.has_reached_the_group(received, origin));
         if sent != received || !is_everybodys {
