@@ -254,7 +254,7 @@ fn the_same_signal_again_does_not_wait_for_it() {
     for init in anywhere() {
         in_time(|| {
             let run =
-                init.options(["--pre-stop", "echo before; trap 'echo end; exit' USR2; while :; do sleep .01; done"]);
+                init.options(["--pre-stop", "trap 'echo end; exit' USR2; echo before; while :; do sleep .01; done"]);
             let run = run.role(["listen", "TERM", "RTMAX"]).wait_for("ready").send(TERM).wait_for("before");
             let run = run.send(TERM).wait_for("got TERM");
             let before = process::children(run.pid()).iter().find(|one| one.name == "sh").map(|one| one.pid);
