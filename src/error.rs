@@ -16,6 +16,9 @@ pub enum UsageError {
     /// `--pause`, and there is a COMMAND.
     #[error("--pause runs no command")]
     PauseAndCommand,
+    /// `--inspect`, and there is a COMMAND.
+    #[error("--inspect runs no command, and takes its pid behind an equals sign (--inspect=57)")]
+    InspectAndCommand,
     /// No flag has this name.
     #[error("unknown option '{option}'{}", crate::nearest::hint(.nearest.as_deref()))]
     UnknownOption {
@@ -78,6 +81,9 @@ pub enum ValueError {
     /// It is no rule for an exit status.
     #[error(transparent)]
     Remap(#[from] RemapError),
+    /// It is no pid.
+    #[error("'{0}' is not the pid of a process")]
+    NotAPid(String),
     /// It is not a word that turns something on or off.
     #[error("'{0}' is neither 1 nor 0 (nor yes, no, true, false, on, off)")]
     NotASwitch(String),

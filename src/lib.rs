@@ -16,10 +16,11 @@
 //! | [`cli`] | the flag table; parsing and describing it |
 //! | [`signal`], [`rule`], [`route`] | signals, rules as they are written, and what becomes of each signal |
 //! | [`period`], [`exit`] | spans of time, and how COMMAND ended |
-//! | [`stat`] | what `/proc` says about a process |
+//! | [`stat`], [`status`] | what `/proc` says about a process |
 //! | [`supervisor`] | the decisions |
 //! | `run`, `start`, `supervise` | from the arguments to the exit status; starting COMMAND; the loop |
 //! | `reach` | whom a target stands for |
+//! | `inspect` | what runs under an init, for people |
 //! | `deadlines` | a clock that stands still while session-init does |
 //! | `log`, `report` | messages, and what `-v` says |
 //! | `sys` | system calls, and all that is `unsafe` |
@@ -28,6 +29,7 @@ pub mod cli;
 mod deadlines;
 pub mod error;
 pub mod exit;
+mod inspect;
 mod log;
 mod lookup;
 mod nearest;
@@ -43,6 +45,7 @@ mod run;
 pub mod signal;
 mod start;
 pub mod stat;
+pub mod status;
 mod supervise;
 pub mod supervisor;
 mod sys;

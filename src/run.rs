@@ -6,10 +6,12 @@ use std::ffi::{OsStr, OsString};
 
 use crate::cli::docs;
 use crate::cli::explain::{self, Surroundings};
+use crate::cli::inspect::{self as inspection, Paper};
 use crate::cli::parse::{Invocation, parse};
 use crate::cli::settings::{Config, Sources};
 use crate::error::UsageError;
 use crate::exit::{Ended, Remap, status};
+use crate::inspect::inspect;
 use crate::log::Log;
 use crate::pre_stop::PreStop;
 use crate::signal::Signal;
@@ -18,6 +20,9 @@ use crate::supervise::Init;
 use crate::sys::signals::{Disposition, Queue, Received, SignalSet};
 use crate::sys::wait::{self, Seen};
 use crate::sys::{Errno, describe, descriptors, environment, kill, process, signals};
+
+/// How long lines are where nobody looks at once.
+const COLUMNS: usize = 120;
 
 /// The program. Takes its arguments, its name first, and the signal mask that was in force before all signals were
 /// blocked, or why they are not; answers with the exit status.
@@ -28,7 +33,7 @@ pub fn run(arguments: Vec<OsString>, mask: Result<SignalSet, Errno>) -> u8 {
     let mut arguments = arguments.into_iter();
     // The name, which the log has read.
     drop(arguments.next());
-    match parse(log.name(), arguments, variable) {
+    match parse(log.name(), arguments, &variable) {
         Ok(Invocation::Run(config)) => {
             log.set_verbosity(config.verbosity);
             // What is needed to the end is never given back.
@@ -42,6 +47,10 @@ pub fn run(arguments: Vec<OsString>, mask: Result<SignalSet, Errno>) -> u8 {
         Ok(Invocation::Explain(config, sources)) => {
             let_signals_through(mask);
             print(&explanation(Box::leak(config), Box::leak(sources)), &log)
+        }
+        Ok(Invocation::Inspect(pid)) => {
+            let_signals_through(mask);
+            inspected(pid, &log)
         }
         Err(error) => refuse(Box::leak(error), &log),
     }
@@ -62,6 +71,20 @@ fn explanation(config: &Config, sources: &Sources) -> String {
     let (terminal, place) = prospects(config);
     let surroundings = Surroundings { pid: process::own_pid().as_raw(), terminal, place };
     explain::text(config, sources, surroundings, is_styled())
+}
+
+#[cold]
+#[inline(never)]
+fn inspected(pid: i32, log: &Log) -> u8 {
+    let found = match inspect(pid) {
+        Ok(found) => Box::leak(found),
+        Err(error) => {
+            log.say(format_args!("{error}"));
+            return status::USAGE;
+        }
+    };
+    let paper = Paper { is_styled: is_styled(), columns: descriptors::stdout_columns().unwrap_or(COLUMNS) };
+    print(&inspection::text(found, paper), log)
 }
 
 /// Lets signals do what they did before, where nothing is run.

@@ -13,6 +13,8 @@ pub struct Stat {
     pub is_zombie: bool,
     /// A signal has stopped it.
     pub is_stopped: bool,
+    /// The letter for its state, `?` where that is not known.
+    pub state: char,
     /// The pid of its parent.
     pub parent: i32,
     /// The id of its process group.
@@ -37,7 +39,8 @@ impl Stat {
         // From the third field of the file on, before which there is a space: the state.
         let mut fields = rest.split(u8::is_ascii_whitespace).skip(1);
         let state = fields.next()?;
-        let (has_ended, is_stopped) = (matches!(state, b"Z" | b"X"), state == b"T");
+        let state = char::from(*state.first()?);
+        let (has_ended, is_stopped) = (matches!(state, 'Z' | 'X'), state == 'T');
         let parent = id(fields.next()?)?;
         let group = id(fields.next()?)?;
         let session = id(fields.next()?)?;
@@ -46,7 +49,7 @@ impl Stat {
         let name = String::from_utf8_lossy(name).into_owned();
         // The first thread may end before the others; the process then only looks like a zombie.
         let is_zombie = has_ended && threads <= 1;
-        Some(Self { name, is_zombie, is_stopped, parent, group, threads, session, started })
+        Some(Self { name, is_zombie, is_stopped, state, parent, group, threads, session, started })
     }
 }
 
@@ -65,6 +68,7 @@ mod tests {
                 name: name.to_owned(),
                 is_zombie: false,
                 is_stopped: false,
+                state: 'S',
                 parent: 12,
                 group: 7,
                 threads: 1,

@@ -22,7 +22,7 @@ use crate::supervisor::{Action, Event, Settings, Stops, Supervisor};
 use crate::sys::signals::{Disposition, Queue, Received, SignalSet};
 use crate::sys::terminal::SavedModes;
 use crate::sys::wait::{Child, Seen, State};
-use crate::sys::{Pid, describe, kill, process, signals, wait};
+use crate::sys::{Pid, describe, inspection, kill, process, signals, wait};
 
 /// After so many children the signals that have come in the meantime get their turn.
 const MOST_REAPED_AT_ONCE: usize = 64;
@@ -262,6 +262,9 @@ impl<'config> Init<'config> {
                     return Some(ended);
                 }
             }
+        }
+        if let Event::CommandEnded(_) = event {
+            inspection::mark();
         }
         if actions.is_empty() && matches!(event, Event::Signal(..)) {
             report.add(format_args!("not sent on"));

@@ -35,7 +35,7 @@ _session_init() {
     -p|--parent-death-signal) words='HUP INT QUIT ILL TRAP ABRT BUS FPE USR1 SEGV USR2 PIPE ALRM TERM STKFLT CONT TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS RTMIN RTMAX' ;;
     *)
       if [[ $current == -* ]]; then
-        words='-r --rewrite -c --single-child --target -g --pre-stop -t --grace -k --kill-after --linger -e --remap-exit --exit-by-signal -p --parent-death-signal -P --pause -s --subreaper -w --warn-on-reap -v --verbose --explain -h --help -V --version'
+        words='-r --rewrite -c --single-child --target -g --pre-stop -t --grace -k --kill-after --linger -e --remap-exit --exit-by-signal -p --parent-death-signal -P --pause -s --subreaper -w --warn-on-reap -v --verbose --explain --inspect -h --help -V --version'
       else
         COMPREPLY=($(compgen -c -- "$current"))
         return

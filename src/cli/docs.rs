@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use super::flags::{FLAGS, Flag, Group, Page};
+use super::flags::{Effect, FLAGS, Flag, Group, Page};
 
 const USAGE: &str = "\
 Usage: session-init [OPTIONS] [--] COMMAND [ARG...]
@@ -60,15 +60,23 @@ fn help() -> String {
     text
 }
 
+/// What stands behind a flag's name: the name of its value, or what may be said.
+#[must_use]
+pub fn suffix(flag: &Flag) -> String {
+    match (&flag.effect, flag.effect.value()) {
+        (Effect::Pid(_), _) => "[=PID]".to_owned(),
+        (_, Some(name)) => format!(" {name}"),
+        (_, None) => String::new(),
+    }
+}
+
 fn describe(text: &mut String, flag: &Flag) {
     let mut left = match flag.short {
         Some(letter) if flag.long.is_empty() => format!("  -{letter}"),
         Some(letter) => format!("  -{letter}, --{}", flag.long),
         None => format!("      --{}", flag.long),
     };
-    if let Some(name) = flag.effect.value() {
-        let _ = write!(left, " {name}");
-    }
+    left.push_str(&suffix(flag));
     let variable = flag.variable.map(|variable| format!("[{variable}]"));
     if left.len() > COLUMN {
         let _ = writeln!(text, "{left}");

@@ -2,10 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-use std::fmt::Write;
-
 use super::flags::{FLAGS, Flag, REWRITE, Setting};
 use super::settings::{Config, Sources};
+use super::table::{Paper, Rows, Text, printable};
 use crate::period::Period;
 use crate::route::{Place, Route, Stage};
 use crate::signal::Signal;
@@ -21,27 +20,33 @@ pub struct Surroundings {
     pub place: Place,
 }
 
-/// The text, with headings in bold face if `styled`.
+/// The text, with headings in bold face if `is_styled`.
 #[must_use]
 #[cold]
 #[inline(never)]
-pub fn text(config: &Config, sources: &Sources, surroundings: Surroundings, styled: bool) -> String {
-    let (bold, plain) = if styled { ("\x1b[1m", "\x1b[m") } else { ("", "") };
-    let mut text = String::new();
-    let mut write = |heading: &str, rows: &dyn Fn(&mut Rows)| {
-        let mut table = Rows(Vec::new());
-        rows(&mut table);
-        let gap = if text.is_empty() { "" } else { "\n" };
-        let _ = writeln!(text, "{gap}{bold}{heading}{plain}");
-        table.write(&mut text);
-    };
-    write("Signals", &|rows| signals(rows, config, sources, surroundings.place));
-    write("Settings", &|rows| settings(rows, config, sources));
-    write("Surroundings", &|rows| {
-        rows.add("pid", orphans(surroundings.pid), String::new());
-        rows.add("terminal", surroundings.terminal.to_owned(), String::new());
-    });
+pub fn text(config: &Config, sources: &Sources, surroundings: Surroundings, is_styled: bool) -> String {
+    let (mut text, paper) = (String::new(), Paper { is_styled, columns: usize::MAX });
+    write(&mut text, config, sources, surroundings.place, paper);
+    let mut rows = Rows::default();
+    add(&mut rows, "pid", orphans(surroundings.pid), String::new());
+    add(&mut rows, "terminal", surroundings.terminal.to_owned(), String::new());
+    rows.write(&mut text, "Surroundings", paper);
     text
+}
+
+/// What becomes of each signal, and every setting.
+pub(super) fn write(text: &mut String, config: &Config, sources: &Sources, place: Place, paper: Paper) {
+    let mut rows = Rows::default();
+    signals(&mut rows, config, sources, place);
+    rows.write(text, "Signals", paper);
+    let mut rows = Rows::default();
+    settings(&mut rows, config, sources);
+    rows.write(text, "Settings", paper);
+}
+
+#[inline(never)]
+fn add(rows: &mut Rows, name: Text, value: String, remark: String) {
+    rows.add(&[name, value.leak(), remark.leak()]);
 }
 
 fn orphans(pid: i32) -> String {
@@ -54,7 +59,7 @@ fn orphans(pid: i32) -> String {
 fn settings(rows: &mut Rows, config: &Config, sources: &Sources) {
     for flag in FLAGS {
         if let Some(setting) = &flag.setting {
-            rows.add(flag.long, (setting.value)(config), origin(flag, setting, sources));
+            add(rows, flag.long, printable(&(setting.value)(config)).to_owned(), origin(flag, setting, sources));
         }
     }
 }
@@ -65,22 +70,22 @@ fn signals(rows: &mut Rows, config: &Config, sources: &Sources, place: Place) {
     // CHLD is not forwarded, whatever the table says, and nobody can receive the other two.
     let never = [Signal::KILL, Signal::STOP, Signal::CHLD];
     for signal in Signal::all().filter(|signal| !never.contains(signal)) {
-        let (name, remark) = (signal.to_string(), rule_origin(signal, config, sources));
+        let (name, remark): (Text, _) = (signal.to_string().leak(), rule_origin(signal, config, sources));
         match signals.route(signal) {
             Route::Forward(sent, target) if (sent, target) == (signal, config.target) => {}
-            Route::Forward(sent, target) => rows.add(&name, stage(signal, Stage::Send(sent, target)), remark),
-            Route::Drop => rows.add(&name, "dropped".to_owned(), remark),
+            Route::Forward(sent, target) => add(rows, name, stage(signal, Stage::Send(sent, target)), remark),
+            Route::Drop => add(rows, name, "dropped".to_owned(), remark),
             Route::Steps(place) => {
-                let (mut name, mut remark) = (name.as_str(), remark);
+                let (mut name, mut remark) = (name, remark);
                 for step in signals.sequence(place) {
-                    rows.add(name, stage(signal, *step), remark);
+                    add(rows, name, stage(signal, *step), remark);
                     // They stand in the first row.
                     (name, remark) = ("", String::new());
                 }
             }
         }
     }
-    rows.add("others", format!("passed on to {}", config.target), String::new());
+    add(rows, "others", format!("passed on to {}", config.target), String::new());
 }
 
 /// A step of what becomes of a signal, in words.
@@ -116,34 +121,6 @@ fn origin(flag: &Flag, setting: &Setting, sources: &Sources) -> String {
     name.map(|name| format!("({name})")).unwrap_or_default()
 }
 
-struct Row {
-    name: String,
-    value: String,
-    remark: String,
-}
-
-struct Rows(Vec<Row>);
-
-impl Rows {
-    #[inline(never)]
-    fn add(&mut self, name: &str, value: String, remark: String) {
-        self.0.push(Row { name: name.to_owned(), value, remark });
-    }
-
-    /// The rows with their columns one below the other. Names and values are ASCII.
-    fn write(&self, text: &mut String) {
-        let (mut names, mut values) = (0, 0);
-        for row in &self.0 {
-            names = names.max(row.name.len());
-            values = values.max(row.value.len());
-        }
-        for Row { name, value, remark } in &self.0 {
-            let line = format!("  {name:names$}  {value:values$}  {remark}");
-            let _ = writeln!(text, "{}", line.trim_end_matches(' '));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,8 +134,8 @@ mod tests {
     fn explained_in(surroundings: Surroundings, variables: &[(&str, &str)], arguments: &[&str]) -> String {
         let variable =
             |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value));
-        let arguments = ["--explain"].iter().chain(arguments).map(OsString::from);
-        match parse(b"x", arguments, variable) {
+        let arguments: Vec<OsString> = ["--explain"].iter().chain(arguments).map(OsString::from).collect();
+        match parse(b"x", arguments.into_iter(), &variable) {
             Ok(Invocation::Explain(config, sources)) => text(&config, &sources, surroundings, false),
             other => panic!("{other:?}"),
         }

@@ -71,6 +71,8 @@ pub enum Effect {
     Shorthand(&'static str, fn(&mut Draft)),
     /// Each time it is given adds one.
     Level(fn(&mut Draft) -> &mut Option<u8>),
+    /// It takes a pid, behind an equals sign, or stands for that of PID 1.
+    Pid(fn(&mut Draft) -> &mut Option<i32>),
     /// It prints something, and nothing is run.
     Print(Page),
 }
@@ -292,6 +294,13 @@ pub const FLAGS: &[Flag] = &[
         Group::Other,
         Effect::Switch(|draft| &mut draft.explain),
         &["print what becomes of each signal and every setting, and run nothing"],
+    ),
+    Flag::new(
+        None,
+        "inspect",
+        Group::Other,
+        Effect::Pid(|draft| &mut draft.inspect),
+        &["print what runs under the init with this pid (1), and what a TERM", "would do there now"],
     ),
     Flag::new(Some('h'), "help", Group::Other, Effect::Print(Page::Help), &["print this text"]),
     Flag::new(Some('V'), "version", Group::Other, Effect::Print(Page::Version), &["print the version"]),

@@ -3,5 +3,7 @@
 pub mod docs;
 pub mod explain;
 pub mod flags;
+pub mod inspect;
 pub mod parse;
 pub mod settings;
+mod table;

@@ -2,8 +2,9 @@
 
 #![forbid(unsafe_code)]
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
+use std::vec::IntoIter;
 
 use lexopt::{Arg, Parser};
 
@@ -11,7 +12,7 @@ use super::flags::{Effect, FLAGS, Flag, Page};
 use super::settings::{Config, Draft, Sources};
 use crate::error::{UsageError, ValueError};
 use crate::nearest::nearest;
-use crate::number::number;
+use crate::number::{id, number};
 use crate::period::Period;
 use crate::rule::Target;
 
@@ -26,6 +27,8 @@ pub enum Invocation {
     Print(Page),
     /// Print the settings.
     Explain(Box<Config>, Box<Sources>),
+    /// Print what runs under the init with this pid.
+    Inspect(i32),
 }
 
 /// Reads the arguments, without the program's own name, and the environment; `name` is that name, without its folder.
@@ -38,15 +41,16 @@ pub enum Invocation {
 /// [`UsageError`] for the first thing that is wrong, boxed, for it is large. The environment is not looked at when a page is to be printed.
 pub fn parse(
     name: &[u8],
-    arguments: impl IntoIterator<Item = OsString>,
-    variable: impl Fn(&str) -> Option<OsString>,
+    arguments: IntoIter<OsString>,
+    variable: &dyn Fn(&str) -> Option<OsString>,
 ) -> Result<Invocation, Box<UsageError>> {
     // Filled in where they lie, so that an error on the way has nothing to give back.
     let mut sources = Box::<Sources>::default();
     let mut command = Vec::new();
-    match read(name, arguments, &variable, &mut sources, &mut command)? {
+    match read(name, arguments, variable, &mut sources, &mut command)? {
         Asked::Print(page) => return Ok(Invocation::Print(page)),
         Asked::Pause => return Ok(Invocation::Pause),
+        Asked::Inspect(pid) => return Ok(Invocation::Inspect(pid)),
         Asked::Command => {}
     }
     let config = Box::new(settle(command, &mut sources));
@@ -61,19 +65,23 @@ enum Asked {
     Command,
     Pause,
     Print(Page),
+    Inspect(i32),
 }
 
 /// Reads all sources, and takes out of each what contradicts a stronger one.
 fn read(
     name: &[u8],
-    arguments: impl IntoIterator<Item = OsString>,
-    variable: &impl Fn(&str) -> Option<OsString>,
+    arguments: IntoIter<OsString>,
+    variable: &dyn Fn(&str) -> Option<OsString>,
     sources: &mut Sources,
     command: &mut Vec<OsString>,
 ) -> Result<Asked, Box<UsageError>> {
     let Sources { given, inherited, of_dumb_init, of_name, .. } = sources;
     if let Some(page) = command_line(&mut Parser::from_args(arguments), given, command)? {
         return Ok(Asked::Print(page));
+    }
+    if let Some(pid) = given.inspect {
+        return if command.is_empty() { Ok(Asked::Inspect(pid)) } else { Err(UsageError::InspectAndCommand.into()) };
     }
     if given.pause == Some(true) {
         return if command.is_empty() { Ok(Asked::Pause) } else { Err(UsageError::PauseAndCommand.into()) };
@@ -136,11 +144,24 @@ fn check(draft: &Draft, name: fn(&Flag) -> String) -> Result<(), Box<UsageError>
     }
 }
 
-/// What is expected of session-init under the name of an init that signals COMMAND's process alone by default.
-fn expect_of_name(name: &[u8], (draft, of): &mut (Draft, &'static str)) {
-    const NAMES: [&str; 4] = ["tini", "docker-init", "catatonit", "podman-init"];
+/// Inits that signal COMMAND's process alone by default.
+const TO_CHILD: [&str; 4] = ["tini", "docker-init", "catatonit", "podman-init"];
+
+/// The name in the list, if this is it, or it with `-static` at its end.
+fn known(list: &[&'static str], name: &[u8]) -> Option<&'static str> {
     let name = name.strip_suffix(b"-static").unwrap_or(name);
-    if let Some(known) = NAMES.into_iter().find(|known| known.as_bytes() == name) {
+    list.iter().copied().find(|known| known.as_bytes() == name)
+}
+
+/// Whether a program of this name is an init that understands this command line.
+#[must_use]
+pub fn is_init(name: &[u8]) -> bool {
+    known(&["session-init", "dumb-init"], name).or_else(|| known(&TO_CHILD, name)).is_some()
+}
+
+/// What is expected of session-init under such a name.
+fn expect_of_name(name: &[u8], (draft, of): &mut (Draft, &'static str)) {
+    if let Some(known) = known(&TO_CHILD, name) {
         draft.target = Some(Target::Child);
         *of = known;
     }
@@ -168,8 +189,14 @@ fn command_line(
             Some(Arg::Short(letter)) => (short(letter)?, Some(letter)),
             Some(Arg::Long(name)) => {
                 let flag = long(name)?;
-                if flag.effect.value().is_none() && parser.optional_value().is_some() {
-                    return Err(UsageError::UnexpectedValue(option(flag, None)).into());
+                if flag.effect.value().is_none()
+                    && let Some(value) = parser.optional_value()
+                {
+                    let Effect::Pid(slot) = &flag.effect else {
+                        return Err(UsageError::UnexpectedValue(option(flag, None)).into());
+                    };
+                    *slot(draft) = Some(pid(flag, &value)?);
+                    continue;
                 }
                 (flag, None)
             }
@@ -178,6 +205,7 @@ fn command_line(
             Effect::Print(page) => return Ok(Some(*page)),
             Effect::Switch(switch) => *switch(draft) = Some(true),
             Effect::Shorthand(_, set) => set(draft),
+            Effect::Pid(slot) => *slot(draft) = Some(1),
             Effect::Level(level) => {
                 let level = level(draft);
                 *level = Some(level.unwrap_or(0).saturating_add(1));
@@ -193,6 +221,16 @@ fn command_line(
             }
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn pid(flag: &Flag, value: &OsStr) -> Result<i32, Box<UsageError>> {
+    let word = value.to_string_lossy();
+    id(word.as_bytes()).filter(|pid| *pid > 0).ok_or_else(|| {
+        let error = ValueError::NotAPid(word.into_owned());
+        UsageError::Value { origin: option(flag, None), error }.into()
+    })
 }
 
 /// The option as it was given: by its letter or else by its name.
@@ -232,7 +270,7 @@ fn long(name: &str) -> Result<&'static Flag, Box<UsageError>> {
 }
 
 /// Reads the variables of the table. An empty one counts as unset.
-fn environment(variable: impl Fn(&str) -> Option<OsString>, draft: &mut Draft) -> Result<(), Box<UsageError>> {
+fn environment(variable: &dyn Fn(&str) -> Option<OsString>, draft: &mut Draft) -> Result<(), Box<UsageError>> {
     for flag in FLAGS {
         let Some(name) = flag.variable else { continue };
         let Some(value) = variable(name).filter(|value| !value.is_empty()) else {
@@ -261,19 +299,19 @@ fn set_by_variable(flag: &Flag, value: &str, draft: &mut Draft) -> Result<(), Va
                 None => on_or_off(value)?.into(),
             });
         }
-        Effect::Bytes(..) | Effect::Print(_) | Effect::Shorthand(..) => {}
+        Effect::Bytes(..) | Effect::Print(_) | Effect::Shorthand(..) | Effect::Pid(_) => {}
     }
     Ok(())
 }
 
 /// Reads the variables of dumb-init, each of which says something with one value alone.
-fn environment_of_dumb_init(variable: impl Fn(&str) -> Option<OsString>, draft: &mut Draft) {
+fn environment_of_dumb_init(variable: &dyn Fn(&str) -> Option<OsString>, draft: &mut Draft) {
     for flag in FLAGS {
         if flag.of_dumb_init.is_some_and(|(name, value)| variable(name).is_some_and(|found| found == value)) {
             match &flag.effect {
                 Effect::Switch(switch) => *switch(draft) = Some(true),
                 Effect::Level(level) => *level(draft) = Some(1),
-                Effect::Value(..) | Effect::Bytes(..) | Effect::Shorthand(..) | Effect::Print(_) => {}
+                Effect::Value(..) | Effect::Bytes(..) | Effect::Shorthand(..) | Effect::Print(_) | Effect::Pid(_) => {}
             }
         }
     }

@@ -44,6 +44,8 @@ pub struct Draft {
     pub verbosity: Option<u8>,
     /// `--explain`.
     pub explain: Option<bool>,
+    /// `--inspect`.
+    pub inspect: Option<i32>,
 }
 
 impl Draft {

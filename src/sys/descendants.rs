@@ -202,6 +202,7 @@ fn stat_of_maybe_hidden(pid: i32) -> Result<Box<Stat>, Errno> {
                 name: "?".to_owned(),
                 is_zombie: false,
                 is_stopped: wait::stopped_by(id).is_some(),
+                state: '?',
                 parent: getpid().as_raw(),
                 group: number(getpgid(Some(id))),
                 threads: 1,

@@ -31,6 +31,17 @@ pub(crate) fn stdout_is_terminal() -> bool {
     check(unsafe { libc::tcgetattr(libc::STDOUT_FILENO, modes.as_mut_ptr()) }.into()).is_ok()
 }
 
+/// How many characters fit into a line of the terminal on stdout; `None` where it is none, or does not know.
+pub(crate) fn stdout_columns() -> Option<usize> {
+    let mut size = MaybeUninit::<libc::winsize>::zeroed();
+    // SAFETY: TIOCGWINSZ fills a winsize.
+    let result = unsafe { libc::ioctl(libc::STDOUT_FILENO, libc::TIOCGWINSZ, size.as_mut_ptr()) };
+    check(result.into()).ok()?;
+    // SAFETY: it was zeroed, which is a winsize too, and then filled.
+    let size = unsafe { size.assume_init() };
+    Some(size.ws_col.into()).filter(|columns| *columns > 0)
+}
+
 /// Writes all of the text, however long that takes.
 ///
 /// # Errors

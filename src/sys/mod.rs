@@ -14,6 +14,7 @@ pub(crate) mod descendants;
 pub(crate) mod descriptors;
 pub(crate) mod environment;
 pub(crate) mod files;
+pub(crate) mod inspection;
 pub(crate) mod kill;
 pub(crate) mod process;
 pub(crate) mod procfs;

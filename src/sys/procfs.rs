@@ -1,11 +1,14 @@
 //! What /proc says about processes.
 
+use std::fmt;
+
 use nix::unistd::{Pid, getpid};
 
 use super::{Errno, clock, files};
 use crate::number::id;
 use crate::signal::Signal;
 use crate::stat::Stat;
+use crate::status::{Status, holds};
 
 /// Whether /proc is there and shows this PID namespace; it may be one of an outer namespace, whose pids are others.
 pub(crate) fn is_usable() -> bool {
@@ -28,12 +31,11 @@ pub(crate) fn stat(pid: i32) -> Result<Box<Stat>, Errno> {
 
 /// Whether a process ignores a signal, as far as /proc tells.
 pub(crate) fn ignores(pid: Pid, signal: Signal) -> bool {
-    const FIELD: &[u8] = b"SigIgn:\t";
-    let Ok(status) = files::contents(&files::text(format_args!("/proc/{pid}/status"))) else { return false };
-    let digits = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(FIELD)).unwrap_or_default();
-    // Each of the hexadecimal digits stands for four signals, the last one for the lowest.
-    let digit = digits.iter().rev().nth(signal.index() / 4).and_then(|digit| char::from(*digit).to_digit(16));
-    digit.unwrap_or(0) >> (signal.index() % 4) & 1 == 1
+    status_of(format_args!("/proc/{pid}/status")).is_ok_and(|status| holds(status.ignored, signal))
+}
+
+pub(super) fn status_of(path: fmt::Arguments<'_>) -> Result<Status, Errno> {
+    files::contents(&files::text(path)).map(|contents| Status::parse(&contents))
 }
 
 /// A moment, of which can be said which processes were there.

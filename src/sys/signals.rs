@@ -241,12 +241,17 @@ pub(crate) fn set_disposition(signal: Signal, disposition: Disposition) -> Resul
         Disposition::Default => libc::SIG_DFL,
         Disposition::Ignore => libc::SIG_IGN,
     };
+    let old = set_handler(signal, handler)?;
+    Ok(if old == libc::SIG_IGN { Disposition::Ignore } else { Disposition::Default })
+}
+
+pub(super) fn set_handler(signal: Signal, handler: libc::sighandler_t) -> Result<libc::sighandler_t, Errno> {
     let (new, mut old) = (KernelAction::new(handler), KernelAction::new(libc::SIG_DFL));
     let (number, new, place) = (libc::c_int::from(signal.number()), &raw const new, &raw mut old);
     // SAFETY: both pointers are to as much as the kernel's sigaction takes, of which the mask has the size that is named.
     let result = unsafe { libc::syscall(libc::SYS_rt_sigaction, number, new, place, size_of::<u64>()) };
     check(result)?;
-    Ok(if old.handler == libc::SIG_IGN { Disposition::Ignore } else { Disposition::Default })
+    Ok(old.handler)
 }
 
 #[cfg(test)]

@@ -69,6 +69,13 @@ const DETAILS: &[(&str, &[&str])] = &[
     ("--warn-on-reap", &["The line gives the orphan's pid, its name and how it ended."]),
     ("--verbose", &["See MESSAGES."]),
     ("--explain", &["COMMAND may be left out."]),
+    (
+        "--inspect",
+        &[
+            "It reads /proc, changes nothing and signals nobody: \"docker exec CONTAINER session-init --inspect\" says why a container does not stop. Below the init's own settings stands the tree of processes, each with what it makes of TERM and of what the rules turn TERM into: default, handled, ignored, blocked, or pending, which is blocked with one waiting. Then it says in words whom a TERM would reach, what keeps it from the others, and which parent does not wait for its zombies.",
+            "It knows the settings of session-init, dumb-init, tini and catatonit; of any other program it says what that one makes of TERM.",
+        ],
+    ),
     ("--help", &[]),
     ("--version", &[]),
 ];

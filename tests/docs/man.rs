@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use session_init::cli::docs;
 use session_init::cli::flags::{Effect, FLAGS, Flag, Group};
 
 use crate::details;
@@ -94,7 +95,11 @@ fn option(page: &mut String, flag: &Flag) {
     let names =
         [flag.short.map(|letter| format!("-{letter}")), (!flag.long.is_empty()).then(|| format!("--{}", flag.long))];
     let names: Vec<String> = names.into_iter().flatten().map(bold).collect();
-    let value = flag.effect.value().map(|name| format!(" \\fI{}\\fR", roff(name))).unwrap_or_default();
+    let suffix = docs::suffix(flag);
+    let value = match suffix.strip_prefix(' ') {
+        Some(name) => format!(" \\fI{}\\fR", roff(name)),
+        None => roff(&suffix),
+    };
     let _ = writeln!(page, ".TP\n{}{value}", names.join(", "));
     let _ = writeln!(page, "{}.", roff(&capitalised(&flag.help.join(" "))));
     for paragraph in details::of(flag) {

@@ -30,6 +30,7 @@ mod crossings;
 mod exec_failures;
 mod forwarding;
 mod images;
+mod inspect;
 mod matrix;
 mod pid_1;
 mod readme;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         exec_failures::TESTS,
         forwarding::TESTS,
         images::TESTS,
+        inspect::TESTS,
         pid_1::TESTS,
         readme::TESTS,
         reaping::TESTS,

@@ -13,8 +13,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
 use crate::support::process;
-use crate::support::signal::{CHLD, KILL, PWR, STOP, Signal, SignalSet, TERM};
-use crate::support::sys::{self, Fork};
+use crate::support::signal::{CHLD, KILL, PWR, QUIT, STOP, Signal, SignalSet, TERM};
+use crate::support::sys::{self, Disposition, Fork};
 
 /// The first argument of this binary when it plays a role.
 pub(crate) const WORD: &str = "role";
@@ -47,6 +47,7 @@ fn act(words: &[&str]) {
         ["deaf-tree", count] => tree(number(count), SignalSet::ALL),
         ["runaway"] => runaway(),
         ["deaf"] => deaf(),
+        ["family"] => family(),
         ["zombies", count] => zombies(number(count)),
         ["multiplying"] => multiplying(),
         ["listen-traced"] => {
@@ -312,6 +313,31 @@ fn flood(signal: Signal) {
     // A queue that is full takes the next one later.
     let is_gone = |error: std::io::Error| error.raw_os_error() != Some(libc::EAGAIN);
     while !sys::kill_thread(parent, signal).is_err_and(is_gone) {}
+}
+
+/// Has children that make different things of TERM and of QUIT, one each, and listens until RTMAX. Each says what it is with its
+/// pid, and does what its dispositions do.
+fn family() {
+    type Kind = (&'static str, fn() -> std::io::Result<()>);
+    const KINDS: [Kind; 7] = [
+        ("default", || Ok(())),
+        ("ignoring-term", || sys::set_disposition(TERM, Disposition::Ignore)),
+        ("ignoring-quit", || sys::set_disposition(QUIT, Disposition::Ignore)),
+        ("blocking", || sys::set_blocked(SignalSet::ALL).map(drop)),
+        ("apart", sys::set_group),
+        ("detached", sys::set_session),
+        ("of-another-user", || sys::set_user(65534)),
+    ];
+    for (name, become_so) in KINDS {
+        if let Ok(Fork::Child) = sys::fork() {
+            become_so().expect("it can");
+            say(format_args!("{name} {}", sys::pid()));
+            loop {
+                sys::pause();
+            }
+        }
+    }
+    listen(&["RTMAX"]);
 }
 
 /// Takes no notice of any signal.

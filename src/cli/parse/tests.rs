@@ -9,10 +9,14 @@ use crate::route::Route;
 use crate::signal::Signal;
 use proptest::prelude::*;
 
+fn words(arguments: &[&str]) -> IntoIter<OsString> {
+    arguments.iter().map(OsString::from).collect::<Vec<_>>().into_iter()
+}
+
 fn with(variables: &[(&str, &str)], arguments: &[&str]) -> Result<Invocation, String> {
     let variable =
         |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value));
-    parse(b"session-init", arguments.iter().map(OsString::from), variable).map_err(|error| error.to_string())
+    parse(b"session-init", words(arguments), &variable).map_err(|error| error.to_string())
 }
 
 fn config(variables: &[(&str, &str)], arguments: &[&str]) -> Config {
@@ -202,7 +206,7 @@ fn under_the_name_of_another_init_its_default_target_holds() {
     let target = |name: &str, variables: &[(&str, &str)], arguments: &[&str]| {
         let variable =
             |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| OsString::from(value));
-        match parse(name.as_bytes(), arguments.iter().map(OsString::from), variable) {
+        match parse(name.as_bytes(), words(arguments), &variable) {
             Ok(Invocation::Run(config)) => config.target,
             other => panic!("{other:?}"),
         }
@@ -288,7 +292,7 @@ proptest! {
         arguments in prop::collection::vec(prop::collection::vec(1u8.., 0..8), 0..6)
     ) {
         use std::os::unix::ffi::OsStringExt;
-        let _ = parse(b"x", arguments.into_iter().map(OsString::from_vec), |_| None);
+        let _ = parse(b"x", arguments.into_iter().map(OsString::from_vec).collect::<Vec<_>>().into_iter(), &|_| None);
     }
 
     #[test]
@@ -298,7 +302,7 @@ proptest! {
         use std::os::unix::ffi::OsStringExt;
         let words: Vec<OsString> = words.into_iter().map(OsString::from_vec).collect();
         let arguments = [OsString::from("--")].into_iter().chain(words.clone());
-        match parse(b"x", arguments, |_| None) {
+        match parse(b"x", arguments.collect::<Vec<_>>().into_iter(), &|_| None) {
             Ok(Invocation::Run(config)) => prop_assert_eq!(config.command, words),
             other => prop_assert!(false, "{:?}", other),
         }

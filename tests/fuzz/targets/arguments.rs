@@ -12,7 +12,7 @@ use session_init::route::Place;
 
 fuzz_target!(|bytes: &[u8]| {
     let words: Vec<OsString> = bytes.split(|byte| *byte == 0).map(|word| OsString::from_vec(word.to_vec())).collect();
-    match parse(b"session-init", words.clone(), |_| None) {
+    match parse(b"session-init", words.clone().into_iter(), &|_| None) {
         Ok(Invocation::Run(config)) => {
             assert!(!config.command.is_empty());
             assert!(words.ends_with(&config.command), "COMMAND is what the command line ends with, byte for byte");

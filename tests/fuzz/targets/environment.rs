@@ -17,7 +17,7 @@ fuzz_target!(|bytes: &[u8]| {
         let value = OsString::from_vec(value.get(1..).unwrap_or_default().to_vec());
         variables.insert(String::from_utf8_lossy(name).into_owned(), value);
     }
-    let invocation = parse(b"session-init", [OsString::from("true")], |name| variables.get(name).cloned());
+    let invocation = parse(b"session-init", vec![OsString::from("true")].into_iter(), &|name| variables.get(name).cloned());
     match invocation {
         Ok(Invocation::Run(config)) => assert_eq!(config.command, ["true"]),
         Ok(_) => panic!("no variable can keep COMMAND from being run but by an error"),
