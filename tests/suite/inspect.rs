@@ -119,6 +119,7 @@ fn what_it_says_of_a_term_is_what_a_term_does() {
 fn a_forest_of_ten_thousand_can_be_read() {
     // With a PID namespace of their own they end together.
     let run = Init::new().as_pid_1().role(["tree", "10001"]).wait_for("ready");
+    assert!(holds_in_time(|| process::descendants(run.pid()).len() == 10_001), "all of them are there");
     let start = Instant::now();
     let text = inspect(run.pid());
     let time = start.elapsed();
@@ -201,6 +202,8 @@ fn it_sees_who_entered_from_outside() {
 fn what_is_below_another_init_is_its_affair() {
     let script = "$INIT sh -c \"$INIT sh -c 'echo ready; sleep 78 & wait' & wait\"";
     let run = Init::new().from_script(&format!("exec {script}")).wait_for("ready");
+    let sleeps = || process::descendants(run.pid()).iter().any(|one| one.name == "sleep");
+    assert!(holds_in_time(sleeps), "the last one has started");
     let text = inspect(run.pid());
     let inner = process::descendants(run.pid()).into_iter().find(|one| one.name == "session-init").expect("it runs");
     has(sentence(&text, "A TERM now"), &format!("get what {} (session-init) passes on", inner.pid));

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use crate::cli::parse::is_init;
 use crate::cli::settings::{Config, Sources};
 use crate::cli::table::{Text, decimal, fill, printable};
 use crate::signal::Signal;
@@ -88,6 +89,8 @@ impl Process {
             Signal::KILL | Signal::STOP => Takes::Default,
             _ if holds(status.ignored, signal) => Takes::Ignored,
             _ if holds(status.caught & !status.blocked | status.read, signal) => Takes::Handled,
+            // It waits for it as soon as it has done what it is about.
+            _ if holds(status.blocked, signal) && is_init(self.stat.name.as_bytes()) => Takes::Handled,
             _ if holds(status.blocked, signal) && holds(status.pending, signal) => Takes::Pending,
             _ if holds(status.blocked, signal) => Takes::Blocked,
             _ if status.innermost_pid == 1 => Takes::Ignored,
