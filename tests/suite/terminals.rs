@@ -527,11 +527,12 @@ fn a_pager_behind_a_pipe_has_the_terminal(program: Program) {
 }
 
 fn who_ends_by_int_without_a_key_is_nobody_elses_int(program: Program) {
-    let script = "trap 'echo script got INT' INT; $ROLE listen HUP & \
+    // Where the command cannot read the terminal, the script must not be over before the bystander is there.
+    let script = "trap 'echo script got INT' INT; $ROLE listen HUP & read start; \
                   $INIT sh -c 'read x </dev/tty; kill -INT $$'; echo status $?; kill -HUP $!; wait";
     let script = format!("{PLAIN}; {script}");
     let bash = Init::of("/bin/bash").on_a_terminal().variable("INIT", program.words());
-    let run = bash.run(["-c", &script]).wait_for("ready").types("go");
+    let run = bash.run(["-c", &script]).wait_for("ready").types("start").types("go");
     let ended = run.wait_for("status 130").wait_for("got HUP").expect_exit(0);
     assert!(!ended.stdout.contains("got INT"), "{}", ended.stdout);
 }
