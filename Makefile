@@ -29,7 +29,7 @@ CHECKERS = lintian qemu-user-static
 # `make bench BENCH=--short` takes some seconds and leaves the figures in tests/bench as they are.
 BENCH ?=
 
-.PHONY: all run test test-suite test-containers test-dist torture fuzz mutants mutants-sys deny check docs bench static \
+.PHONY: all run setup test test-suite test-containers test-dist torture fuzz mutants mutants-sys deny check docs bench static \
 	dist install uninstall clean help
 
 all: ## build target/release/session-init
@@ -46,6 +46,10 @@ test: ## run every test; as root on Debian, first install what they use
 	$(CARGO) test --test docs
 	$(CARGO) test --test torture
 	$(CARGO) test --test suite
+
+setup: ## install what every test uses, as root on Debian
+	.ci/packages
+	.ci/packages $(ENGINES) $(PROGRAMS) $(CHECKERS)
 
 test-suite: ## run the suite alone, against SESSION_INIT_BIN where that is set
 	.ci/packages
@@ -91,7 +95,7 @@ check: ## check format, lints, documentation and what is linked
 	.ci/deny
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --document-private-items
 
-docs: ## write the man page, the completions, and the README's list of options and its tables of what the suite sees
+docs: ## write the man page, the completions, the README's options, and the tables of what the suite sees
 	$(CARGO) test --quiet --test docs -- write
 	$(CARGO) test --quiet --test suite -- write
 

@@ -157,9 +157,9 @@ pub const FLAGS: &[Flag] = &[
             Ok(())
         }),
         &[
-            "whom a signal reaches where its rule does not say: COMMAND's process",
-            "(child), its process group (group, the default), every descendant in",
-            "its session (session), or all that comes from COMMAND (all)",
+            "whom a signal reaches where its rule does not say: child, group, session",
+            "or all; that is COMMAND's process, its process group (the default), every",
+            "descendant in its session, or all that comes from COMMAND",
         ],
     )
     .variable("SESSION_INIT_TARGET")
@@ -300,7 +300,7 @@ pub const FLAGS: &[Flag] = &[
         "inspect",
         Group::Other,
         Effect::Pid(|draft| &mut draft.inspect),
-        &["print what runs under the init with this pid (1), and what a TERM", "would do there now"],
+        &["print what runs under PID 1, or this one, and what a TERM would do there"],
     ),
     Flag::new(Some('h'), "help", Group::Other, Effect::Print(Page::Help), &["print this text"]),
     Flag::new(Some('V'), "version", Group::Other, Effect::Print(Page::Version), &["print the version"]),

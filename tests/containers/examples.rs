@@ -57,7 +57,7 @@ impl Example {
 
 /// Every block of commands of every README, but for those of the first one that need no engine: `tests/docs` runs them.
 pub(crate) const EXAMPLES: [Example; 12] = [
-    Example::new(TOP, &[2, 4], "the README's Dockerfile", With::Engine),
+    Example::new(TOP, &[2, 3], "the README's Dockerfile", With::Engine),
     Example::new("examples/pipeline", &[0], "pipeline", With::Engine),
     Example::new("examples/entrypoint", &[0], "entrypoint", With::Engine),
     Example::new("examples/several-programs", &[0, 1], "several-programs", With::Engine),

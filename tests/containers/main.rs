@@ -55,7 +55,7 @@ fn main() -> ExitCode {
         print(&report.table(&rows()));
     }
     if report.is_complete() {
-        report.case("README.md", "the table", || compare_with_readme(&report.table(&rows())));
+        report.case(".docs/engines.md", "the table", || compare_with_document(&report.table(&rows())));
     }
     let passed = report.sum_up();
     if let Some(signal) = sys::interrupted_by() {
@@ -123,7 +123,7 @@ fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The rows of the README's table.
+/// The rows of the table in .docs/engines.md.
 fn rows() -> Vec<&'static str> {
     CASES.iter().map(|case| case.name).chain([special::OWN_INIT, special::STOP_SIGNAL, special::POD]).collect()
 }
@@ -137,9 +137,9 @@ struct Work<'suite, E> {
     run: Run<'suite, E>,
 }
 
-fn compare_with_readme(table: &str) -> Result<String> {
-    let readme = fs::read_to_string(repository().join("README.md")).doing("read README.md")?;
-    if readme.contains(table) {
+fn compare_with_document(table: &str) -> Result<String> {
+    let document = fs::read_to_string(repository().join(".docs/engines.md")).doing("read .docs/engines.md")?;
+    if document.contains(table) {
         return Ok("says what was seen".to_owned());
     }
     failed(format!("has another table than this one, which is what was seen:\n{table}"))

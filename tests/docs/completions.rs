@@ -37,7 +37,7 @@ fn forms(flag: &Flag) -> Vec<String> {
 }
 
 /// One line: the first sentence of the help text.
-fn summary(flag: &Flag) -> String {
+pub(crate) fn summary(flag: &Flag) -> String {
     let text = flag.help.join(" ");
     let text = text.split(';').next().unwrap_or_default();
     // Parentheses and lists are for those who read on.

@@ -1,22 +1,40 @@
-//! The README: its list of options, which is the help text between two marks, and its commands, which do what it says.
+//! The README: its table of options, which is made from theirs between two marks, and its commands, which do what it says.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use libtest_mimic::{Failed, Trial};
 use session_init::cli::docs;
-use session_init::cli::flags::Page;
+use session_init::cli::flags::{FLAGS, Flag, Group};
+
+use crate::completions;
 
 const BEGIN: &str = "<!-- options: made by `make docs` -->\n";
 const END: &str = "<!-- end of options -->\n";
+
+/// What is shown of the options: what decides about signals and the end, and what explains it.
+fn options() -> String {
+    let mut table = String::from("| option | |\n|---|---|\n");
+    let is_shown = |flag: &&Flag| {
+        let is_of_the_rest = flag.group == Group::Other && !["explain", "inspect"].contains(&flag.long);
+        !flag.long.is_empty() && flag.long != "exit-by-signal" && !is_of_the_rest
+    };
+    for flag in FLAGS.iter().filter(is_shown) {
+        let short = flag.short.map(|letter| format!("`-{letter}`, ")).unwrap_or_default();
+        let (long, suffix) = (flag.long, docs::suffix(flag));
+        let _ = writeln!(table, "| {short}`--{long}{suffix}` | {} |", completions::summary(flag).replace('|', "\\|"));
+    }
+    table
+}
 
 /// The README as it is, but with the options of today.
 pub(crate) fn with_current_options() -> String {
     let text = text();
     let (before, rest) = text.split_once(BEGIN).expect("the README has the mark that the options begin");
     let (_, after) = rest.split_once(END).expect("the README has the mark that the options end");
-    format!("{before}{BEGIN}\n```text\n{}```\n\n{END}{after}", docs::page(Page::Help))
+    format!("{before}{BEGIN}\n{}\n{END}{after}", options())
 }
 
 fn text() -> String {
@@ -24,8 +42,16 @@ fn text() -> String {
     fs::read_to_string(path).expect("the README is there")
 }
 
+/// The documents beside the README with commands in them.
+const MORE: [&str; 1] = ["stopping.md"];
+
 pub(crate) fn trials() -> Vec<Trial> {
-    let (commands, lines) = (commands(&text()), command_lines(&text()));
+    let mut text = text();
+    for name in MORE {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(".docs").join(name);
+        text.push_str(&fs::read_to_string(path).expect("the document is there"));
+    }
+    let (commands, lines) = (commands(&text), command_lines(&text));
     assert!(commands.len() >= 3 && lines.len() >= 10, "the README has changed its form: {commands:?} {lines:?}");
     // What takes an engine is run by tests/containers, which fails where it leaves out a block.
     let commands = commands.into_iter().filter(|(command, _)| !command.starts_with("docker "));
@@ -72,8 +98,9 @@ fn commands(text: &str) -> Vec<(String, Option<String>)> {
 /// Every command line in a table.
 fn command_lines(text: &str) -> Vec<String> {
     let rows = text.lines().filter(|line| line.starts_with('|'));
+    // Within a table a bar has to be escaped.
     let codes = rows.flat_map(|row| row.split('`').skip(1).step_by(2));
-    codes.filter(|code| code.starts_with("session-init ")).map(str::to_owned).collect()
+    codes.filter(|code| code.starts_with("session-init ")).map(|code| code.replace("\\|", "|")).collect()
 }
 
 /// Runs a command of the README, as this build has it, and compares what it prints, whatever the pids are.

@@ -1,5 +1,5 @@
-//! The README: its picture and its recipes are true, and its tables of what the suite sees are made from the lists of
-//! the cases, each between two marks. `make docs` writes them, and one that says something else is a failure.
+//! The README: its picture and its recipes are true. The tables of what the suite sees, in .docs, are made from the lists of the
+//! cases, each between two marks. `make docs` writes them, and one that says something else is a failure.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,32 +13,35 @@ use crate::{compatibility, terminals};
 pub(crate) const TESTS: &[Test] =
     tests![its_tables_are_current, its_picture_shows_whom_a_target_reaches, its_recipes_do_what_they_are_for: BASH];
 
-fn path() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("README.md")
-}
-
 fn text() -> String {
-    fs::read_to_string(path()).expect("the README is there")
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    fs::read_to_string(path).expect("the README is there")
 }
 
-/// This text with the tables of today.
-fn with_current_tables(mut text: String) -> String {
-    for (name, table) in [("differences", compatibility::tables()), ("terminals", terminals::table())] {
+/// Each document with a table of what the suite sees: its path, the text in it, and that text with the table of today.
+fn documents() -> [(PathBuf, String, String); 2] {
+    [("differences", compatibility::tables()), ("terminals", terminals::table())].map(|(name, table)| {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".docs").join(name).with_extension("md");
+        let text = fs::read_to_string(&path).expect("the document is there");
         let (begin, end) = (format!("<!-- {name}: made by `make docs` -->\n"), format!("<!-- end of {name} -->\n"));
-        let (before, rest) = text.split_once(&begin).expect("the README has the mark that the table begins");
-        let (_, after) = rest.split_once(&end).expect("the README has the mark that the table ends");
-        text = format!("{before}{begin}\n{table}\n{end}{after}");
-    }
-    text
+        let (before, rest) = text.split_once(&begin).expect("it has the mark that the table begins");
+        let (_, after) = rest.split_once(&end).expect("it has the mark that the table ends");
+        let current = format!("{before}{begin}\n{table}\n{end}{after}");
+        (path, text, current)
+    })
 }
 
-/// Puts them into the README.
+/// Puts the tables into them.
 pub(crate) fn write() {
-    fs::write(path(), with_current_tables(text())).expect("the README can be written");
+    for (path, _, current) in documents() {
+        fs::write(path, current).expect("the document can be written");
+    }
 }
 
 fn its_tables_are_current() {
-    assert!(text() == with_current_tables(text()), "run `make docs`");
+    for (path, text, current) in documents() {
+        assert!(text == current, "run `make docs`: {} is out of date", path.display());
+    }
 }
 
 /// What a row of the picture is about, and the program that is started for it.
@@ -82,30 +85,24 @@ fn its_picture_shows_whom_a_target_reaches() {
 }
 
 /// A program that a recipe starts, played by the suite: its name, and what a shell makes of it.
-const PROGRAMS: [(&str, &str); 10] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("nginx", "[ $# -gt 0 ] && exec $ROLE serve 0; exec $ROLE serve-in-background"),
     ("php-fpm", "exec $ROLE serve 0"),
     ("gunicorn", "exec $ROLE serve 0"),
-    ("node", "exec $ROLE serve 0"),
     ("java", "exec $ROLE serve 143"),
     ("postgres", "exec $ROLE serve 0"),
     ("build.sh", "$ROLE serve-in-background"),
-    ("migrate", "echo migrated"),
-    ("server", "exec $ROLE serve 0"),
     ("worker", "exec $ROLE serve 0"),
 ];
 
 /// A row of the recipes: the program, what is said by those that get a signal, and the exit status in the end.
-const RECIPES: [(&str, &[&str], i32); 10] = [
+const RECIPES: [(&str, &[&str], i32); 7] = [
     ("nginx", &["master got QUIT", "worker got QUIT"], 0),
-    ("nginx as a daemon", &["master got QUIT"], 0),
     ("php-fpm", &["master got QUIT", "worker got PWR"], 0),
     ("gunicorn", &["master got TERM", "worker got PWR"], 0),
-    ("Node.js", &["master got TERM", "worker got TERM"], 0),
     ("Java", &["master got TERM"], 0),
     ("PostgreSQL", &["master got INT", "worker got PWR"], 0),
     ("a step of a CI job", &["master got TERM"], 0),
-    ("a pre-start script", &["migrated", "master got TERM"], 0),
     ("several programs", &["master got TERM"], 137),
 ];
 
