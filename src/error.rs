@@ -66,22 +66,22 @@ pub enum UsageError {
 /// A wrong value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {
-    /// It is no rewrite rule.
+    /// It is not a rewrite rule.
     #[error(transparent)]
     Rule(#[from] Box<RuleError>),
-    /// It is no target.
+    /// It is not a target.
     #[error(transparent)]
     Target(#[from] Box<TargetError>),
-    /// It is no signal.
+    /// It is not a signal.
     #[error(transparent)]
     Signal(#[from] Box<SignalError>),
-    /// It is no duration.
+    /// It is not a duration.
     #[error(transparent)]
     Period(#[from] PeriodError),
-    /// It is no rule for an exit status.
+    /// It is not a rule for an exit status.
     #[error(transparent)]
     Remap(#[from] RemapError),
-    /// It is no pid.
+    /// It is not a pid.
     #[error("'{0}' is not the pid of a process")]
     NotAPid(String),
     /// It is not a word that turns something on or off.

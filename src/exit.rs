@@ -48,7 +48,7 @@ impl Remap {
     ///
     /// # Errors
     ///
-    /// [`RemapError`] for anything else, and for what is no exit status: those are 0 to 255.
+    /// [`RemapError`] for anything else, and for what is not an exit status: those are 0 to 255.
     pub fn parse(word: &str) -> Result<Self, RemapError> {
         let (code, reported) = cut(word, ':');
         let reported = reported.unwrap_or("0");

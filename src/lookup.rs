@@ -17,14 +17,14 @@ pub(crate) fn files(command: &OsStr, path: Option<&OsStr>) -> Vec<CString> {
     }
     let mut files = Vec::new();
     for directory in path.map_or(DEFAULT_PATH, OsStr::as_bytes).split(|byte| *byte == b':') {
-        // With a slash, so that a script that is called like an option is no option to its interpreter.
+        // With a slash, so that a script that is called like an option is not taken for one by its interpreter.
         let directory = if directory.is_empty() { b"." } else { directory };
         files.push(c_string(&[directory, b"/", command].concat()));
     }
     files
 }
 
-/// Whether a file that starts like this is no script: there is a zero byte in its first line.
+/// Whether a file that starts like this is a program and not a script: there is a zero byte in its first line.
 pub(crate) fn is_binary(start: &[u8]) -> bool {
     start.split(|byte| *byte == b'\n').next().is_some_and(|line| line.contains(&0))
 }

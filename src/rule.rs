@@ -79,7 +79,7 @@ pub enum To {
     Itself(Target),
     /// Nothing: nobody gets it.
     Nothing,
-    /// These steps, one after the other: at least one, and the last is no wait.
+    /// These steps, one after the other: at least one, and the last is not a wait.
     Steps(Vec<Step>),
 }
 
@@ -287,10 +287,10 @@ pub enum RuleError {
     /// CHLD tells session-init about its own children.
     #[error("CHLD cannot be rewritten: it is how ended children are reported, and is never forwarded")]
     Child,
-    /// One of the signals is none.
+    /// One of the words is not a signal.
     #[error(transparent)]
     Signal(Box<SignalError>),
-    /// The target is none.
+    /// The word is not a target.
     #[error(transparent)]
     Target(Box<TargetError>),
 }

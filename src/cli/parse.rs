@@ -167,7 +167,7 @@ fn expect_of_name(name: &[u8], (draft, of): &mut (Draft, &'static str)) {
     }
 }
 
-/// Reads the arguments up to the first one that is no option, or to `--`; all from there on belong to COMMAND. Answers with
+/// Reads the arguments up to the first one that is not an option, or to `--`; all from there on belong to COMMAND. Answers with
 /// the page that is to be printed instead, if there is one.
 fn command_line(
     parser: &mut Parser,

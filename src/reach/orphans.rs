@@ -66,7 +66,7 @@ impl Reach<'_> {
         self.log.explain(format_args!("{child} had stopped at {signal} for its tracer, and was let go on"));
     }
 
-    /// Reaps every orphan that has ended, and answers whether there is no other child.
+    /// Reaps every orphan that has ended, and answers whether no other child is left.
     pub(super) fn reap_orphans(&mut self) -> bool {
         /// Somebody may fork without end.
         const MOST: usize = 10_000;

@@ -31,7 +31,7 @@ pub(crate) fn stdout_is_terminal() -> bool {
     check(unsafe { libc::tcgetattr(libc::STDOUT_FILENO, modes.as_mut_ptr()) }.into()).is_ok()
 }
 
-/// How many characters fit into a line of the terminal on stdout; `None` where it is none, or does not know.
+/// How many characters fit into a line of the terminal on stdout; `None` where it is not a terminal, or does not know.
 pub(crate) fn stdout_columns() -> Option<usize> {
     let mut size = MaybeUninit::<libc::winsize>::zeroed();
     // SAFETY: TIOCGWINSZ fills a winsize.

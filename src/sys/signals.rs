@@ -102,7 +102,7 @@ struct Timeout {
 /// Takes one pending signal of `set` off the queue, waiting for it at most `timeout`, or without end if there is none.
 ///
 /// The lowest number comes first, and a real-time signal as often as it was sent (signal(7)). The answer is `None` when
-/// the time has passed, or when something that is no signal interrupted the wait.
+/// the time has passed, or when something other than a signal interrupted the wait.
 ///
 /// # Errors
 ///

@@ -133,7 +133,7 @@ impl Terminal {
 }
 
 /// Makes the terminal on stdin the controlling terminal of the calling process, which leads a session without one. Nothing
-/// happens where it is no terminal, or another session's.
+/// happens where it is not a terminal, or another session's.
 pub(super) fn acquire_stdin() {
     let _ = acquire(inherited(0));
 }

@@ -233,7 +233,7 @@ fn list(processes: &[&Process]) -> Text {
     if more == 0 { text } else { fill("% and % more", &[text, count(more)]) }
 }
 
-/// Of a process that is no init.
+/// Of a process that is not an init.
 fn tell_of_program(program: &Process, living: &[&Process], sentences: &mut Vec<Text>) {
     let is_first = program
         .status
