@@ -22,7 +22,7 @@ const DETAILS: &[(&str, &[&str])] = &[
     (
         "--target",
         &[
-            "As PID 1, all is every other process of the PID namespace. Elsewhere it is every descendant, those in sessions of their own included; a process that is none never gets a signal.",
+            "As PID 1, all is every other process of the PID namespace. Elsewhere it is every descendant, those in sessions of their own included, and no other process.",
         ],
     ),
     ("-g", &["It is tini's name for what is the default here."]),

@@ -12,7 +12,7 @@ const NAME: &str = "session-init \\- session\\-aware init for containers and scr
 const DESCRIPTION: &[&str] = &[
     "session-init runs COMMAND as the leader of a new session, or, at a shell's terminal, where it would be without session-init. It sends every signal it gets on to COMMAND's process group through a table of rewrite rules, reaps every orphan, and ends as COMMAND ends.",
     "It is meant to be PID 1 of a container, or to stand before a command in a CI step or a script. Where it is not PID 1 it makes itself the subreaper of all that comes from COMMAND.",
-    "Options end at the first word that is none, or at --. Everything from there on belongs to COMMAND, which is looked for in PATH. A file without a #! line is run by /bin/sh.",
+    "Options end at the first word that is not an option, or at --. Everything from there on belongs to COMMAND, which is looked for in PATH. A file without a #! line is run by /bin/sh.",
 ];
 
 const SIGNALS: &[&str] = &[

@@ -20,7 +20,7 @@ pub(super) fn cases() -> Vec<Case> {
         // What COMMAND finds.
         case!(arguments_pass_byte_for_byte),
         case!(options_end_at_the_first_word_that_is_none)
-            .row("Options end", "at the first word that is none")
+            .row("Options end", "at the first word that is not an option")
             .tini_unlike("at `--` alone; without it tini takes COMMAND's options", |init| {
                 Init::of(init.program()).run(["echo", "-h"]).expect_exit(0).stdout_has("Usage: tini");
             }),
