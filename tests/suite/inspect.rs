@@ -78,6 +78,12 @@ fn pids(sentence: &str) -> Vec<i32> {
     named.filter_map(|pair| pair[0].parse().ok()).collect()
 }
 
+/// Those whom a TERM would not reach, as it says.
+pub(crate) fn spared(init: i32) -> Vec<i32> {
+    let text = inspect(init);
+    pids(sentence(&text, "A TERM now").split_once(": ").map_or("", |(_, spared)| spared))
+}
+
 const FAMILY: [&str; 7] =
     ["default", "ignoring-term", "ignoring-quit", "blocking", "apart", "detached", "of-another-user"];
 

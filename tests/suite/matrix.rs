@@ -11,6 +11,7 @@ use journal::{Journal, Rest};
 use libtest_mimic::Trial;
 use stage::{Event, Scene, Setting};
 
+use crate::inspect;
 use crate::roles::matrix::{DESCENDANTS, STATUS};
 use crate::support::signal::{CONT, HUP, INT, KILL, PWR, STOP, Signal, SignalSet, TERM, rt};
 use crate::support::sys::WaitStatus;
@@ -187,7 +188,12 @@ impl Cell {
     fn happens(&self, run: Running, init: i32, command: i32, journal: &Journal) -> Running {
         match self.event {
             Event::CommandEnds => run,
-            Event::Term => run.send_to(init, TERM),
+            Event::Term => {
+                let spared = inspect::spared(init);
+                let run = run.send_to(init, TERM);
+                Self::expect_as_inspected(&spared, init, command, journal);
+                run
+            }
             Event::CommandIsKilled => run.send_to(command, KILL),
             Event::CtrlC if !self.scene.has_terminal() => run.send_to(init, INT),
             Event::HangUp if !self.scene.has_terminal() => run.send_to(init, HUP),
@@ -212,6 +218,28 @@ impl Cell {
                 }
                 run
             }
+        }
+    }
+
+    /// Whoever `--inspect` said would be reached has got TERM, and nobody else.
+    fn expect_as_inspected(spared: &[i32], init: i32, command: i32, journal: &Journal) {
+        let all = process::descendants(init);
+        let is_one = |one: &process::Stat, name: &str| match name {
+            "command" => one.pid == command,
+            "detached" => one.session == one.pid && one.pid != command,
+            "apart" => one.group == one.pid && one.session != one.pid,
+            _ => one.name == "suite" && one.pid != command && one.group != one.pid,
+        };
+        let cast = ["command"].into_iter().chain(DESCENDANTS);
+        let (not_reached, reached): (Vec<_>, Vec<_>) = cast.partition(|name| {
+            let one = all.iter().find(|one| is_one(one, name)).expect("it is there");
+            spared.contains(&one.pid)
+        });
+        for name in reached {
+            journal.wait_for(name, "TERM");
+        }
+        for name in not_reached {
+            assert!(!journal.signals(name).contains(&TERM), "{name} got TERM, and was said not to\n{journal}");
         }
     }
 
