@@ -116,6 +116,8 @@ pub(super) fn is_living_child(pid: Pid) -> bool {
 /// The kernel keeps the news of a stop until the child goes on or somebody takes note of it, and here nobody does.
 pub(crate) fn stopped_by(pid: Pid) -> Option<Signal> {
     match wait_for(pid, libc::WSTOPPED | libc::WNOWAIT | libc::WNOHANG | libc::__WALL) {
+        // As a job nobody stops by TRAP.
+        Ok(Some(Child { state: State::Stopped(Signal::TRAP), .. })) => Some(Signal::STOP),
         Ok(Some(Child { state: State::Stopped(signal), .. })) => Some(signal),
         _ => None,
     }
@@ -145,7 +147,11 @@ fn waitid(id_type: libc::idtype_t, id: libc::id_t, options: libc::c_int) -> Resu
     let signal = || u8::try_from(status).ok().and_then(Signal::new);
     let state = match info.si_code {
         libc::CLD_EXITED => State::Ended(Ended::Exited(u8::try_from(status & 0xff).unwrap_or(u8::MAX)), Core::None),
-        libc::CLD_KILLED => State::Ended(Ended::Signaled(signal().unwrap_or(Signal::KILL)), Core::None),
+        // gVisor says of every stop that a signal 127 has ended the child. A TRAP is let go on without a signal, which
+        // is best where none is known.
+        libc::CLD_KILLED => {
+            signal().map_or(State::Stopped(Signal::TRAP), |signal| State::Ended(Ended::Signaled(signal), Core::None))
+        }
         libc::CLD_DUMPED => State::Ended(Ended::Signaled(signal().unwrap_or(Signal::KILL)), Core::Dumped),
         libc::CLD_STOPPED | libc::CLD_TRAPPED => signal().map_or(State::Alive, State::Stopped),
         _ => State::Alive,
