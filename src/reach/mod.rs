@@ -164,7 +164,11 @@ impl<'log> Reach<'log> {
         match target {
             Target::Child if command_is_meant => (signal_to::process(command, signal), whom),
             Target::Child => (Err(Errno::ESRCH), whom),
-            Target::Group if self.place == Place::Own => (signal_to::group(command, signal), whom),
+            Target::Group if self.place == Place::Own => match signal_to::group(command, signal) {
+                // Somebody in it has no room for one more real-time signal, and can be waited for alone.
+                Err(Errno::EAGAIN) if procfs::is_usable() => (send_to_each(signal, scope, TELLING).0, whom),
+                result => (result, whom),
+            },
             Target::All if process::is_pid_1() && scope == Scope::default() => {
                 (signal_to::everyone(signal), Whom::Everybody)
             }

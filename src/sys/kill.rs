@@ -2,18 +2,57 @@
 //!
 //! `nix::sys::signal::kill` knows no real-time signal. The minus sign of a group's id stands in this file alone.
 
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::thread::sleep;
+use std::time::Duration;
+
 use nix::unistd::{Pid, getpid};
 
 use super::{Errno, check};
 use crate::signal::Signal;
 
-/// Sends a signal to one process.
+/// Sends a signal to one process. Where there is no room for a real-time signal, it waits a moment for some.
 ///
 /// # Errors
 ///
-/// `ESRCH` and `EPERM`, as kill(2) has them.
+/// `ESRCH` and `EPERM`, as kill(2) has them, and `EAGAIN` where there was no room to the end.
 pub(crate) fn process(pid: Pid, signal: Signal) -> Result<(), Errno> {
-    kill(pid.as_raw(), signal)
+    let result = kill(pid.as_raw(), signal);
+    if result == Err(Errno::EAGAIN) {
+        return wait_for_room(pid, signal);
+    }
+    if STUCK.load(Ordering::Relaxed) == pid.as_raw() {
+        STUCK.store(NOBODY, Ordering::Relaxed);
+    }
+    result
+}
+
+/// A process that had no room for a real-time signal to the end. While there is one, nobody is waited for: a flood of
+/// them must not cost a wait each.
+static STUCK: AtomicI32 = AtomicI32::new(NOBODY);
+const NOBODY: libc::pid_t = 0;
+
+/// Sends a signal again and again until there is room for it. Linux always finds some, if only for one of a number;
+/// gVisor queues 32 of each and answers EAGAIN to the next.
+///
+/// Not for long, since everything else has to wait meanwhile: a program that lives takes its signals within
+/// milliseconds, and a stop that comes this much later is still one in time.
+#[cold]
+#[inline(never)]
+fn wait_for_room(pid: Pid, signal: Signal) -> Result<(), Errno> {
+    const STEP: Duration = Duration::from_millis(1);
+    const MOST_STEPS: usize = 500;
+    if STUCK.load(Ordering::Relaxed) == NOBODY {
+        for _ in 0..MOST_STEPS {
+            sleep(STEP);
+            let result = kill(pid.as_raw(), signal);
+            if result != Err(Errno::EAGAIN) {
+                return result;
+            }
+        }
+        STUCK.store(pid.as_raw(), Ordering::Relaxed);
+    }
+    Err(Errno::EAGAIN)
 }
 
 /// Sends a signal to every process of a group.

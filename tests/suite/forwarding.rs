@@ -1,5 +1,7 @@
 //! Every signal is sent on, as the table says, to whom the table says.
 
+use std::time::{Duration, Instant};
+
 use crate::support::signal::{
     CHLD, CONT, HUP, INT, KILL, PIPE, QUIT, STOP, Signal, TERM, TSTP, TTIN, TTOU, URG, USR1, USR2, WINCH, XFSZ, rt,
 };
@@ -36,6 +38,7 @@ pub(crate) const TESTS: &[Test] = tests![
     nobody_but_descendants_gets_a_signal,
     the_death_of_the_parent_is_a_signal_where_one_is_named,
     urg_is_told_of_only_at_the_second_v,
+    signals_that_there_is_no_room_for_do_not_hold_up_the_others,
 ];
 
 /// COMMAND, which says on stdout what it gets, and another process of its group, which says it on stderr.
@@ -394,4 +397,17 @@ fn urg_is_told_of_only_at_the_second_v() {
     };
     run("-v").stderr_has("received TERM").stderr_lacks("URG");
     run("-vv").stderr_has("received TERM").stderr_has("received URG");
+}
+
+fn signals_that_there_is_no_room_for_do_not_hold_up_the_others() {
+    // What gVisor's kill(2) answers to the 33rd real-time signal of a number that nobody takes.
+    let init = Init::new().denying(&[libc::SYS_kill], libc::EAGAIN).single_child();
+    let run = init.option("-v").with_stdin().run(["cat"]).wait_for_error("started cat");
+    let start = Instant::now();
+    let run = run.send_times(rt(3), 60).send(rt(4)).wait_for_error("received RTMIN+4 ");
+    // The first is waited with for half a second. Were each of them, it would take half a minute.
+    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+    let ended = run.close_stdin().expect_exit(0);
+    assert_eq!(ended.stderr.matches("cannot send RTMIN+").count(), 1, "{}", ended.stderr);
+    assert_eq!(ended.stderr.matches("received RTMIN+3 ").count(), 60, "{}", ended.stderr);
 }
