@@ -74,6 +74,10 @@ impl KillOrder {
             let _ = kill::everyone(Signal::KILL);
             return;
         }
+        // To ask once more changes nothing, and tells whether it can be.
+        if process::become_subreaper().is_err() && procfs::is_usable() {
+            kill_upwards();
+        }
         if let Some(command) = self.command {
             let kill = if self.place == Place::Own { kill::group } else { kill::process };
             let _ = kill(command, Signal::KILL);
@@ -129,6 +133,16 @@ impl KillOrder {
             }
         }
         false
+    }
+}
+
+/// Stops all, and kills children before their parents. Where session-init is no subreaper (gVisor), whoever loses the
+/// parent is PID 1's, and no descendant any more. Children have the higher numbers, unless those have been used up.
+#[cold]
+fn kill_upwards() {
+    let _ = send_to_each(Signal::STOP, Scope::default(), LOOKING);
+    for (pid, _) in living().iter().rev() {
+        let _ = kill::process(*pid, Signal::KILL);
     }
 }
 
