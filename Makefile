@@ -20,7 +20,8 @@ BINARY ?= $(CARGO_TARGET_DIR)/release/session-init
 ARGS ?= -v --rewrite 15:3 -- sh -c 'trap "echo got QUIT; exit 0" QUIT; (sleep 1; kill -TERM $$PPID) & sleep 60 | cat'
 
 # What `make test-containers` uses; without one of them, what needs it is skipped and named.
-ENGINES = busybox-static runc crun podman docker.io containerd docker-compose python3-venv
+ENGINES = busybox-static runc crun podman docker.io containerd docker-compose python3-venv \
+	runsc systemd-container lxc bubblewrap
 PROGRAMS = nginx supervisor monit redis-server gunicorn cron postgresql python3 systemd haproxy
 
 # What `make test-dist` uses besides.

@@ -47,6 +47,14 @@ impl Images {
         ];
         Ok(Self { root, archives })
     }
+
+    /// A root file system like that one, for an engine that writes into it.
+    pub(crate) fn copy_root(&self, scratch: &Scratch, to: &Path) -> Result<PathBuf> {
+        let mut command = scratch.command("cp");
+        command.arg("--archive").arg(&self.root).arg(to);
+        run(command, &scratch.log())?;
+        Ok(to.to_owned())
+    }
 }
 
 fn install_busybox(tree: &Path) -> Result<()> {
@@ -57,12 +65,22 @@ fn install_busybox(tree: &Path) -> Result<()> {
     fs::set_permissions(tree.join("tmp"), fs::Permissions::from_mode(0o1777))?;
     fs::write(tree.join("etc/passwd"), "root:x:0:0::/:/bin/sh\nuser:x:1000:1000::/:/bin/sh\n")?;
     fs::write(tree.join("etc/ready"), "ready\n")?;
+    let job = tree.join("bin/job");
+    fs::write(&job, JOB)?;
+    fs::set_permissions(&job, fs::Permissions::from_mode(0o755))?;
     install(&busybox, tree, "/bin/busybox")?;
     for applet in APPLETS {
         symlink("busybox", tree.join("bin").join(applet)).doing(format_args!("link {applet}"))?;
     }
     Ok(())
 }
+
+/// Says when it is in the foreground of a terminal, and when it is let go on: after the terminal was given to it.
+const JOB: &str = "#!/bin/sh
+trap 'echo resumed' CONT
+echo started
+while :; do sleep 0.1; done
+";
 
 /// What the cases and the examples use.
 const APPLETS: [&str; 22] = [

@@ -14,6 +14,7 @@
 
 mod behaviour;
 mod control;
+mod crossings;
 mod engine;
 mod examples;
 mod host;
@@ -37,6 +38,9 @@ use std::thread;
 use std::time::Duration;
 
 use behaviour::{Bench, CASES, Case};
+use engine::bubblewrap::Bubblewrap;
+use engine::lxc::Lxc;
+use engine::nspawn::Nspawn;
 use engine::{CommandLine, Containerd, Engine, Runtime, docker, podman};
 use examples::{Checkout, EXAMPLES, Example, Validator, With};
 use host::{Host, Program};
@@ -90,6 +94,11 @@ fn run_in(scratch: &Scratch, report: &Report, validator: Option<Validator>) -> R
         Box::new(|| suite.podman()),
         Box::new(|| suite.docker()),
         Box::new(|| suite.containerd()),
+        Box::new(|| suite.runtime("runsc")),
+        Box::new(|| suite.docker_with_runsc()),
+        Box::new(|| suite.nspawn()),
+        Box::new(|| suite.lxc()),
+        Box::new(|| suite.bubblewrap()),
         Box::new(|| suite.programs()),
         Box::new(|| suite.examples_on_host(validator)),
     ];
@@ -123,9 +132,14 @@ fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The cases that every engine runs and that the table has.
+fn cases_of_table() -> impl Iterator<Item = &'static Case> {
+    CASES.iter().chain(&crossings::CASES)
+}
+
 /// The rows of the table in .docs/engines.md.
 fn rows() -> Vec<&'static str> {
-    CASES.iter().map(|case| case.name).chain([special::OWN_INIT, special::STOP_SIGNAL, special::POD]).collect()
+    cases_of_table().map(|case| case.name).chain([special::OWN_INIT, special::STOP_SIGNAL, special::POD]).collect()
 }
 
 type Run<'suite, E> = Box<dyn FnOnce(&E) -> Result<String> + 'suite>;
@@ -187,7 +201,7 @@ impl<'suite> Suite<'suite> {
             name: case.name,
             run: Box::new(move |engine: &E| (case.run)(self.bench(engine))),
         };
-        CASES.iter().chain(&wild::CASES).map(work).collect()
+        cases_of_table().chain(&wild::CASES).map(work).collect()
     }
 
     fn runtime(self, name: &'static str) {
@@ -196,6 +210,24 @@ impl<'suite> Suite<'suite> {
 
     fn containerd(self) {
         self.work(|| Containerd::start(self.scratch, self.images), self.shared("containerd"));
+    }
+
+    fn nspawn(self) {
+        self.work(|| Nspawn::new(self.scratch, self.images), self.shared(engine::NSPAWN));
+    }
+
+    fn lxc(self) {
+        self.work(|| Lxc::new(self.scratch, self.images), self.shared(engine::LXC));
+    }
+
+    fn bubblewrap(self) {
+        self.work(|| Bubblewrap::new(self.scratch, self.images), self.shared(engine::BUBBLEWRAP));
+    }
+
+    fn docker_with_runsc(self) {
+        let mut work = self.shared(engine::DOCKER_RUNSC);
+        work.extend(self.special(engine::DOCKER_RUNSC));
+        self.work(|| docker::start_with_runsc(self.scratch, self.images, self.init), work);
     }
 
     fn docker(self) {
@@ -286,6 +318,6 @@ impl<'suite> Suite<'suite> {
                 control::expect_failure(bench, case)
             }),
         };
-        self.work(start, CASES.iter().chain(&wild::CASES).filter(|case| case.needs_init).map(work).collect());
+        self.work(start, cases_of_table().chain(&wild::CASES).filter(|case| case.needs_init).map(work).collect());
     }
 }

@@ -60,7 +60,9 @@ impl Job {
     /// Starts it with stdin empty, and stdout and stderr in one file. It has a process group of its own, so that Ctrl-C
     /// interrupts the suite alone, and the suite stops the rest in good order.
     pub(crate) fn start(command: Command, output: &Path) -> Result<Self> {
-        let out = File::create(output).doing(format_args!("create {}", output.display()))?;
+        // What is appended stays whole where each of the two has a place in the file of its own, as in gVisor.
+        let out = File::options().create(true).append(true).open(output);
+        let out = out.doing(format_args!("create {}", output.display()))?;
         let err = out.try_clone()?;
         Self::start_into(command, out, err)
     }

@@ -171,16 +171,13 @@ impl Scratch {
         found
     }
 
-    /// Removes what the engines leave there when they are interrupted, and what podman leaves there anyway. A cgroup that
-    /// anybody is in stays.
+    /// Removes what the engines leave there when they are interrupted, and what podman and LXC leave there anyway. A
+    /// cgroup that anybody is in stays.
     fn remove_cgroups(&self) {
         let hierarchies = fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten().map(|entry| entry.path());
         for hierarchy in hierarchies.chain([PathBuf::from("/sys/fs/cgroup")]) {
-            for parent in [hierarchy.join(self.cgroup()), hierarchy.join("libpod_parent")] {
-                for entry in fs::read_dir(&parent).into_iter().flatten().flatten() {
-                    let _ = fs::remove_dir(entry.path());
-                }
-                let _ = fs::remove_dir(parent);
+            for name in [&*self.cgroup(), "libpod_parent", "lxc.pivot"] {
+                remove_cgroup(&hierarchy.join(name));
             }
         }
     }
@@ -197,6 +194,16 @@ impl Scratch {
         }
         Ok(())
     }
+}
+
+/// Removes a cgroup and those in it. What else is in there goes with them.
+fn remove_cgroup(cgroup: &Path) {
+    for entry in fs::read_dir(cgroup).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_cgroup(&entry.path());
+        }
+    }
+    let _ = fs::remove_dir(cgroup);
 }
 
 /// Whether these are the words of one that keeps a container for containerd.

@@ -11,11 +11,14 @@ use crate::process::{clean_up, run};
 use crate::scratch::Scratch;
 
 use super::daemon::Daemon;
+use super::traits::{GVISOR, Traits};
 use super::{Container, Engine, Init};
 
 /// docker or podman.
 pub(crate) struct CommandLine<'suite> {
     pub(crate) name: &'static str,
+    /// What runs its containers, where that is not what it takes by itself.
+    pub(super) runtime: Option<&'static str>,
     pub(super) scratch: &'suite Scratch,
     /// The variables that lead to the engine in the scratch folder.
     pub(super) environment: Vec<(&'static str, OsString)>,
@@ -87,12 +90,19 @@ impl Drop for CommandLine<'_> {
 }
 
 impl Engine for CommandLine<'_> {
+    fn traits(&self) -> Traits {
+        if self.runtime.is_some() { GVISOR } else { Traits::default() }
+    }
+
     fn run(&self, container: &Container) -> Result<Command> {
         let mut command = self.with(&["run", "--rm", "--name", &container.id]);
         match &container.pod {
             Some(pod) => command.args(["--pod", pod]),
             None => command.arg("--network=none").arg(format!("--cgroup-parent=/{}", self.scratch.cgroup())),
         };
+        if let Some(runtime) = self.runtime {
+            command.arg(format!("--runtime={runtime}"));
+        }
         if container.terminal {
             command.args(["--interactive", "--tty"]);
         }

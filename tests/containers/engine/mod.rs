@@ -1,11 +1,16 @@
 //! The engines, and what they have in common.
 
+pub(crate) mod bubblewrap;
 mod command_line;
 mod containerd;
 mod daemon;
 pub(crate) mod docker;
+pub(crate) mod lxc;
+pub(crate) mod nspawn;
 pub(crate) mod podman;
 mod runtime;
+mod supervised;
+mod traits;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -21,9 +26,15 @@ use crate::terminal::Terminal;
 pub(crate) use command_line::CommandLine;
 pub(crate) use containerd::Containerd;
 pub(crate) use runtime::Runtime;
+use traits::Traits;
 
 /// Every engine, in the order of the table's columns.
-pub(crate) const NAMES: [&str; 5] = ["runc", "crun", "podman", "docker", "containerd"];
+pub(crate) const NAMES: [&str; 10] =
+    ["runc", "crun", "podman", "docker", "containerd", "runsc", DOCKER_RUNSC, NSPAWN, LXC, BUBBLEWRAP];
+pub(crate) const DOCKER_RUNSC: &str = "docker with runsc";
+pub(crate) const NSPAWN: &str = "systemd-nspawn";
+pub(crate) const LXC: &str = "LXC";
+pub(crate) const BUBBLEWRAP: &str = "bubblewrap";
 
 /// The size of a terminal when a container is started.
 pub(crate) const FIRST_SIZE: Size = Size { rows: 30, columns: 90 };
@@ -79,6 +90,11 @@ impl Container {
 
 /// A container engine.
 pub(crate) trait Engine: Sync {
+    /// What it does otherwise than the rest.
+    fn traits(&self) -> Traits {
+        Traits::default()
+    }
+
     /// The command that runs the container in the foreground and ends with its status.
     fn run(&self, container: &Container) -> Result<Command>;
 
@@ -237,7 +253,7 @@ impl<'engine> Running<'engine> {
         }
     }
 
-    fn with_output(&self, problem: Problem) -> Problem {
+    pub(crate) fn with_output(&self, problem: Problem) -> Problem {
         match problem {
             Problem::Failed(why) => Problem::Failed(format!("{why}; it printed: {}", self.output().trim_end())),
             other => other,

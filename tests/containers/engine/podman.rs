@@ -35,7 +35,14 @@ pub(crate) fn set_up<'suite>(scratch: &'suite Scratch, images: &Images, init: &P
     let text = format!("[storage]\ndriver = \"vfs\"\ngraphroot = {}\nrunroot = {}\n", path("data"), path("run"));
     fs::write(&storage, text).doing("write storage.conf")?;
     let environment = vec![(CONF, settings.into()), ("CONTAINERS_STORAGE_CONF", storage.into())];
-    let podman = CommandLine { name: "podman", scratch, environment, init_path: Some(init.to_owned()), _daemon: None };
+    let podman = CommandLine {
+        name: "podman",
+        runtime: None,
+        scratch,
+        environment,
+        init_path: Some(init.to_owned()),
+        _daemon: None,
+    };
     podman.load(images)?;
     Ok(podman)
 }

@@ -1,4 +1,4 @@
-//! The OCI runtimes: runc and crun.
+//! The OCI runtimes: runc, crun and gVisor's runsc.
 
 use std::fs::{self, File};
 use std::os::unix::net::UnixListener;
@@ -13,12 +13,16 @@ use crate::scratch::{Scratch, need};
 use crate::sys;
 use crate::terminal::Terminal;
 
+use super::traits::{GVISOR, Traits};
 use super::{Container, Engine, FIRST_SIZE, on_terminal};
 
 /// crun 1.8 gives up on a machine with cgroup v1 where one controller is left to v2: it must not see the latter.
 const WITHOUT_CGROUP_V2: &str = r#"umount --lazy /sys/fs/cgroup/unified 2>/dev/null; exec "$0" "$@""#;
 
-/// runc or crun, used directly.
+/// What runsc needs in a container or a virtual machine: no network of its own, and none of the host's cgroups.
+pub(super) const RUNSC_OPTIONS: [&str; 3] = ["--network=none", "--ignore-cgroups", "--platform=ptrace"];
+
+/// runc, crun or runsc, used directly.
 #[derive(Debug)]
 pub(crate) struct Runtime<'suite> {
     name: &'static str,
@@ -43,6 +47,9 @@ impl<'suite> Runtime<'suite> {
             command = self.scratch.command(self.name);
         }
         command.arg("--root").arg(self.folder.join("state"));
+        if self.name == "runsc" {
+            command.args(RUNSC_OPTIONS);
+        }
         command
     }
 
@@ -62,6 +69,10 @@ impl<'suite> Runtime<'suite> {
 }
 
 impl Engine for Runtime<'_> {
+    fn traits(&self) -> Traits {
+        if self.name == "runsc" { GVISOR } else { Traits::default() }
+    }
+
     fn run(&self, container: &Container) -> Result<Command> {
         self.run_bundle(container, &[])
     }
@@ -79,6 +90,10 @@ impl Engine for Runtime<'_> {
     }
 
     fn remove(&self, id: &str) -> Command {
+        if self.name == "runsc" {
+            // Its `delete --force` takes 5 seconds, and gives up. What runs the container removes it when it has ended.
+            return self.signal(id, "KILL");
+        }
         let mut command = self.command();
         command.args(["delete", "--force", id]);
         command
@@ -88,7 +103,8 @@ impl Engine for Runtime<'_> {
         if self.name == "runc" {
             return on_terminal(&self.run(container)?);
         }
-        // In the foreground crun passes no window size on: so hold the container's own terminal, as podman's conmon does.
+        // In the foreground crun passes no window size on, and runsc no key: so hold the container's own terminal, as
+        // podman's conmon does.
         let socket = self.folder.join(&container.id).with_extension("console");
         let listener = UnixListener::bind(&socket).doing("listen for the terminal")?;
         listener.set_nonblocking(true)?;
