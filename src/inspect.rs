@@ -36,7 +36,7 @@ pub(crate) fn inspect(pid: i32) -> Result<Box<Inspected>, String> {
             Err(_) => hidden = hidden.saturating_add(1),
         }
     }
-    let mut processes: Vec<Process> = Vec::new();
+    let (mut processes, mut unknown) = (Vec::<Process>::new(), None);
     for one in below(pid, known.leak()).leak() {
         match status(one.pid, one.stat) {
             // No process can ignore KILL; threads of the kernel do.
@@ -44,12 +44,18 @@ pub(crate) fn inspect(pid: i32) -> Result<Box<Inspected>, String> {
             Ok(status) => processes.push(Process { status: Some(Box::leak(Box::new(status))), ..*one }),
             // It has ended since.
             Err(Errno::ENOENT | Errno::ESRCH) if one.pid != pid => {}
-            Err(_) => processes.push(*one),
+            Err(error) => {
+                unknown = Some(error);
+                processes.push(*one);
+            }
         }
     }
     let Some(init) = processes.first().filter(|first| first.pid == pid) else {
         return Err(format!("no process {pid} can be seen here"));
     };
+    if let Some(error) = unknown {
+        missing.push(format!("what processes make of signals: {}", describe(error)));
+    }
     if hidden > 0 {
         missing.push(format!("{hidden} processes, which /proc hides"));
     }

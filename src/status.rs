@@ -27,18 +27,22 @@ pub struct Status {
 }
 
 impl Status {
-    /// Reads the contents of the file. What it does not say counts as 0.
+    /// Reads the contents of the file. What it does not say counts as 0, but where it says nothing of signals, as in gVisor, this
+    /// is `None`.
     #[must_use]
-    pub fn parse(contents: &[u8]) -> Self {
+    pub fn parse(contents: &[u8]) -> Option<Self> {
+        if field(contents, b"SigIgn:").is_empty() {
+            return None;
+        }
         let mut users = field(contents, b"Uid:").split(|byte| *byte == b'\t').map(|user| number(user).unwrap_or(0));
         let mut user = || users.next().unwrap_or(0);
         let set = |name| hexadecimal(field(contents, name));
-        Self {
+        Some(Self {
             blocked: set(b"SigBlk:"),
             ignored: set(b"SigIgn:"),
             caught: set(b"SigCgt:"),
             pending: set(b"ShdPnd:"),
-            read: set(b"sigmask:"),
+            read: 0,
             users: [user(), user(), user()],
             capabilities: set(b"CapEff:"),
             innermost_pid: field(contents, b"NSpid:")
@@ -46,7 +50,13 @@ impl Status {
                 .next()
                 .and_then(number)
                 .unwrap_or(0),
-        }
+        })
+    }
+
+    /// The signals that a descriptor tells of, from its own description (`/proc/PID/fdinfo`).
+    #[must_use]
+    pub fn of_descriptor(contents: &[u8]) -> u64 {
+        hexadecimal(field(contents, b"sigmask:"))
     }
 
     /// Whether it may send a signal to a process of these users (kill(2)).
@@ -91,7 +101,7 @@ mod tests {
 
     #[test]
     fn what_a_process_makes_of_signals_is_read() {
-        let status = Status::parse(NGINX);
+        let status = Status::parse(NGINX).unwrap();
         assert!(holds(status.caught, signal("TERM")) && holds(status.caught, signal("QUIT")));
         assert!(holds(status.ignored, signal("PIPE")) && !holds(status.caught, signal("PIPE")));
         assert!(holds(status.pending, signal("TERM")) && !holds(status.pending, signal("INT")));
@@ -99,10 +109,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_counts_as_nothing() {
-        assert_eq!(Status::parse(b""), Status::default());
-        assert_eq!(Status::parse(b"SigBlk:\nUid:\t7\nNSpid\n").users, [7, 0, 0]);
-        assert!(holds(Status::parse(b"SigIgn:\tffffffffffffffff").ignored, signal("RTMAX")));
+    fn what_is_missing_counts_as_nothing_but_signals_have_to_be_there() {
+        assert_eq!(Status::parse(b"Uid:\t7\t7\t7\nNSpid:\t7\n"), None);
+        let all = Status::parse(b"SigBlk:\nUid:\t7\nNSpid\nSigIgn:\tffffffffffffffff\n").unwrap();
+        assert!(holds(all.ignored, signal("RTMAX")) && all.users == [7, 0, 0] && all.innermost_pid == 0);
+        assert_eq!(Status::of_descriptor(b"pos:\t0\nsigmask:\t0000000000004000\n"), 1 << signal("TERM").index());
+        assert_eq!(Status::of_descriptor(b"pos:\t0\n"), 0);
     }
 
     #[test]

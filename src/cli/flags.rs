@@ -157,9 +157,9 @@ pub const FLAGS: &[Flag] = &[
             Ok(())
         }),
         &[
-            "whom a signal reaches where its rule does not say: child, group, session",
-            "or all; that is COMMAND's process, its process group (the default), every",
-            "descendant in its session, or all that comes from COMMAND",
+            "whom a signal reaches where its rule does not say: child, group,",
+            "session or all; that is COMMAND's process, its process group (the",
+            "default), every descendant in its session, or all that comes from it",
         ],
     )
     .variable("SESSION_INIT_TARGET")

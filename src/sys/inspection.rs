@@ -24,7 +24,7 @@ pub(crate) fn pids() -> Result<Vec<i32>, Errno> {
 ///
 /// # Errors
 ///
-/// Those of open(2), `EACCES` where /proc shows little of others (`hidepid`).
+/// Those of open(2), `EACCES` where /proc shows little of others (`hidepid`), and `ENODATA` where it says nothing of signals.
 pub(crate) fn status(pid: i32, stat: &Stat) -> Result<Status, Errno> {
     let mut whole = procfs::status_of(format_args!("/proc/{pid}/status"))?;
     let mut awaited = if waits(format_args!("/proc/{pid}/syscall")) { !whole.blocked } else { 0 };
@@ -64,7 +64,7 @@ fn of_descriptors(pid: i32) -> u64 {
     for descriptor in files::numbers(&files::text(format_args!("/proc/{pid}/fd"))).unwrap_or_default().iter().take(MOST)
     {
         let path = files::text(format_args!("/proc/{pid}/fdinfo/{descriptor}"));
-        all |= files::contents(&path).map_or(0, |contents| Status::parse(&contents).read);
+        all |= files::contents(&path).map_or(0, |contents| Status::of_descriptor(&contents));
     }
     all
 }

@@ -34,8 +34,11 @@ pub(crate) fn ignores(pid: Pid, signal: Signal) -> bool {
     status_of(format_args!("/proc/{pid}/status")).is_ok_and(|status| holds(status.ignored, signal))
 }
 
+/// # Errors
+///
+/// Those of open(2), and `ENODATA` where the file says nothing of signals.
 pub(super) fn status_of(path: fmt::Arguments<'_>) -> Result<Status, Errno> {
-    files::contents(&files::text(path)).map(|contents| Status::parse(&contents))
+    Status::parse(&files::contents(&files::text(path))?).ok_or(Errno::ENODATA)
 }
 
 /// A moment, of which can be said which processes were there.

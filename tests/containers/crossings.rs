@@ -8,7 +8,7 @@ use crate::problem::{Result, failed};
 use crate::process::wait_for;
 
 /// The rows of the table that follow those in `behaviour.rs`.
-pub(crate) const CASES: [Case; 7] = [
+pub(crate) const CASES: [Case; 8] = [
     Case::needs_init("stop of a stopped command", stop_while_stopped),
     Case::needs_init("stop in steps, `--pre-stop`", steps),
     Case::harmless("a shell's Ctrl-C, Ctrl-Z, `bg`, `fg`", job_control),
@@ -16,7 +16,25 @@ pub(crate) const CASES: [Case; 7] = [
     Case::needs_init("100 that nobody takes, then TERM", signals_that_nobody_takes),
     Case::needs_init("not PID 1, `--grace`", grace_below),
     Case::needs_init("not PID 1, `--kill-after`", kill_after_below),
+    Case::needs_init("`--inspect`", inspect),
 ];
+
+/// What it says from an exec, of a shell and its child that ignore what TERM becomes.
+fn inspect(bench: Bench<'_>) -> Result<String> {
+    let mut running = bench.ready(&["--rewrite=TERM:USR1"], &format!("trap '' USR1; {WAIT}; true"))?;
+    let text = running.exec(&format!("{INIT} --inspect"))?;
+    running.signal("KILL")?;
+    running.status()?;
+    if !bench.engine.traits().shows_signals {
+        expect_text("not read      what processes make of signals: No data available", &text)?;
+        expect_text("A TERM now becomes USR1 and reaches all 2 below 1 (session-init).", &text)?;
+        return Ok("right, but for what processes ignore".to_owned());
+    }
+    expect_text("A TERM now becomes USR1 and reaches none of 2: ", &text)?;
+    expect_text(" (sh), ", &text)?;
+    expect_text(" (tail) ignore USR1.", &text)?;
+    Ok("right".to_owned())
+}
 
 fn stop_while_stopped(bench: Bench<'_>) -> Result<String> {
     let mut running = bench.ready(&[], &format!("echo $$ >/tmp/pid; {}", handler("TERM")))?;

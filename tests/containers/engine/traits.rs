@@ -12,6 +12,8 @@ pub(crate) struct Traits {
     pub(crate) killed: i32,
     /// Who is not PID 1 can be the reaper of what its children leave behind.
     pub(crate) has_subreaper: bool,
+    /// /proc/PID/status says what a process makes of signals.
+    pub(crate) shows_signals: bool,
     /// The kernel queues no more than 32 real-time signals of one number, and refuses the next.
     pub(crate) has_short_queue: bool,
 }
@@ -23,6 +25,7 @@ impl Default for Traits {
             shows_no_new_privileges: true,
             killed: 137,
             has_subreaper: true,
+            shows_signals: true,
             has_short_queue: false,
         }
     }
@@ -34,5 +37,6 @@ pub(super) const GVISOR: Traits = Traits {
     shows_no_new_privileges: false,
     killed: 137,
     has_subreaper: false,
+    shows_signals: false,
     has_short_queue: true,
 };
