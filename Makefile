@@ -24,14 +24,21 @@ ENGINES = busybox-static runc crun podman docker.io containerd docker-compose py
 	runsc systemd-container lxc bubblewrap
 PROGRAMS = nginx supervisor monit redis-server gunicorn cron postgresql python3 systemd haproxy
 
+# What `make test-programs` uses, and what besides with ALL=--all: half a gigabyte.
+RECIPES = apache2 busybox-static celery cron curl dumb-init gosu gunicorn haproxy iproute2 keepalived libfcgi-bin \
+	nginx nodejs npm openssh-client openssh-server php-fpm postgresql procps python3 python3-rq redis-server sudo \
+	systemd-container tini uvicorn
+LARGE = chromium default-jdk-headless rabbitmq-server
+ALL ?=
+
 # What `make test-dist` uses besides.
 CHECKERS = lintian qemu-user-static
 
 # `make bench BENCH=--short` takes some seconds and leaves the figures in tests/bench as they are.
 BENCH ?=
 
-.PHONY: all run setup test test-suite test-containers test-dist torture fuzz mutants mutants-sys deny check docs bench static \
-	dist install uninstall clean help
+.PHONY: all run setup test test-suite test-containers test-programs test-dist torture fuzz mutants mutants-sys deny check \
+	docs bench static dist install uninstall clean help
 
 all: ## build target/release/session-init
 	$(CARGO) build --release
@@ -50,7 +57,7 @@ test: ## run every test; as root on Debian, first install what they use
 
 setup: ## install what every test uses, as root on Debian
 	.ci/packages
-	.ci/packages $(ENGINES) $(PROGRAMS) $(CHECKERS)
+	.ci/packages $(ENGINES) $(PROGRAMS) $(RECIPES) $(CHECKERS)
 
 test-suite: ## run the suite alone, against SESSION_INIT_BIN where that is set
 	.ci/packages
@@ -59,6 +66,10 @@ test-suite: ## run the suite alone, against SESSION_INIT_BIN where that is set
 test-containers: static ## run session-init in container engines, above real programs, and in the examples
 	.ci/packages $(ENGINES) $(PROGRAMS)
 	$(CARGO) test --test containers
+
+test-programs: static ## run each recipe with its real program, and its wrong lines; ALL=--all adds the large programs
+	.ci/packages $(RECIPES) $(if $(ALL),$(LARGE))
+	$(CARGO) test --test programs -- $(ALL)
 
 test-dist: dist ## install what dist has built as its users would, run it as PID 1, and remove it again
 	.ci/packages $(ENGINES) $(CHECKERS)
@@ -92,13 +103,14 @@ deny: ## check which crates are linked, from where, and under which licence
 check: ## check format, lints, documentation and what is linked
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
-	$(CARGO) clippy --test containers --test dist --test torture -- -D warnings
+	$(CARGO) clippy --test containers --test programs --test dist --test torture -- -D warnings
 	.ci/deny
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --document-private-items
 
-docs: ## write the man page, the completions, the README's options, and the tables of what the suite sees
+docs: ## write the man page, the completions, the recipes, the README's options, and the tables of what the suite sees
 	$(CARGO) test --quiet --test docs -- write
 	$(CARGO) test --quiet --test suite -- write
+	$(CARGO) test --quiet --test programs -- write
 
 bench: static ## measure session-init beside Debian's inits, as root
 	.ci/packages dumb-init tini catatonit musl-tools

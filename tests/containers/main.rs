@@ -19,14 +19,11 @@ mod engine;
 mod examples;
 mod host;
 mod image;
-mod problem;
-mod process;
 mod programs;
-mod report;
-mod scratch;
 mod special;
 mod stops;
-mod sys;
+#[path = "../support/mod.rs"]
+mod support;
 mod terminal;
 mod wild;
 
@@ -48,6 +45,7 @@ use image::Images;
 use problem::{Doing as _, Problem, Result, failed, skipped};
 use report::{Report, print};
 use scratch::Scratch;
+use support::{problem, process, report, scratch, sys};
 
 fn main() -> ExitCode {
     let (options, words): (Vec<_>, Vec<_>) = env::args().skip(1).partition(|word| word.starts_with('-'));
@@ -56,10 +54,11 @@ fn main() -> ExitCode {
         report.last_case("suite", "set-up", || Err(problem));
     }
     if options.iter().any(|option| option == "--table") {
-        print(&report.table(&rows()));
+        print(&report.table(&engine::NAMES, &rows()));
     }
-    if report.is_complete() {
-        report.case(".docs/engines.md", "the table", || compare_with_document(&report.table(&rows())));
+    if report.is_complete(&engine::NAMES) {
+        let table = report.table(&engine::NAMES, &rows());
+        report.case(".docs/engines.md", "the table", || compare_with_document(&table));
     }
     let passed = report.sum_up();
     if let Some(signal) = sys::interrupted_by() {

@@ -14,20 +14,8 @@ mod engine;
 #[path = "../containers/image.rs"]
 #[allow(dead_code, reason = "what the container suite alone uses")]
 mod image;
-#[path = "../containers/problem.rs"]
-mod problem;
-#[path = "../containers/process.rs"]
-#[allow(dead_code, reason = "what the container suite alone uses")]
-mod process;
-#[path = "../containers/report.rs"]
-#[allow(dead_code, reason = "what the container suite alone uses")]
-mod report;
-#[path = "../containers/scratch.rs"]
-#[allow(dead_code, reason = "what the container suite alone uses")]
-mod scratch;
-#[path = "../containers/sys.rs"]
-#[allow(dead_code, reason = "what the container suite alone uses")]
-mod sys;
+#[path = "../support/mod.rs"]
+mod support;
 #[path = "../containers/terminal.rs"]
 #[allow(dead_code, reason = "what the container suite alone uses")]
 mod terminal;
@@ -53,6 +41,7 @@ use checkers::Checkers;
 use problem::{Result, skipped};
 use report::Report;
 use scratch::Scratch;
+use support::{problem, process, report, scratch, sys};
 
 fn main() -> ExitCode {
     let report = Report::new(env::args().skip(1).filter(|word| !word.starts_with('-')).collect());

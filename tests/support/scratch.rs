@@ -7,9 +7,9 @@ use std::process::{self, Command};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::problem::{Doing as _, Problem, Result, failed, skipped};
-use crate::process::wait_at_the_end;
-use crate::sys;
+use super::problem::{Doing as _, Problem, Result, failed, skipped};
+use super::process::wait_at_the_end;
+use super::sys;
 
 /// Where the engines keep what they were not told to keep elsewhere: containerd's sockets, the container images' cache.
 const HIDDEN: [&str; 2] = ["/run", "/var/lib"];

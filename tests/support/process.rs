@@ -7,8 +7,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::problem::{Doing as _, Problem, Result, failed};
-use crate::sys;
+use super::problem::{Doing as _, Problem, Result, failed};
+use super::sys;
 
 /// How long a tool of an engine may take; the machine may be busy.
 const TOOL_LIMIT: Duration = Duration::from_secs(60);

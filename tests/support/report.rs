@@ -5,9 +5,8 @@ use std::io::{self, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::engine;
-use crate::problem::{Problem, Result};
-use crate::sys;
+use super::problem::{Problem, Result};
+use super::sys;
 
 /// What has been seen so far.
 #[derive(Debug)]
@@ -67,13 +66,13 @@ impl Report {
         self.cases().push(Case { group: group.to_owned(), name: name.to_owned(), verdict });
     }
 
-    /// What the engines did, as a table in Markdown: a row for each behaviour, a column for each engine.
-    pub(crate) fn table(&self, rows: &[&str]) -> String {
+    /// What was seen, as a table in Markdown: a column for each group, a row for each of these names.
+    pub(crate) fn table(&self, groups: &[&str], rows: &[&str]) -> String {
         let cases = self.cases();
-        let mut table = format!("| |{}\n|---|{}\n", cells(engine::NAMES), cells(engine::NAMES.map(|_| "---")));
+        let mut table = format!("| |{}\n|---|{}\n", cells(groups), cells(groups.iter().map(|_| "---")));
         for row in rows {
-            let seen = engine::NAMES.map(|engine| {
-                let case = cases.iter().find(|case| case.group == engine && case.name == *row);
+            let seen = groups.iter().map(|group| {
+                let case = cases.iter().find(|case| case.group == *group && case.name == *row);
                 match case.map(|case| &case.verdict) {
                     Some(Verdict::Passed(seen)) => seen.as_str(),
                     Some(Verdict::Failed) => "**fails**",
@@ -86,14 +85,14 @@ impl Report {
         table
     }
 
-    /// Has every case of every engine been run and passed?
-    pub(crate) fn is_complete(&self) -> bool {
-        let passed = |engine: &str| {
+    /// Has every case of these groups been run and passed?
+    pub(crate) fn is_complete(&self, groups: &[&str]) -> bool {
+        let passed = |group: &&str| {
             let cases = self.cases();
-            let mut cases = cases.iter().filter(|case| case.group == engine).peekable();
+            let mut cases = cases.iter().filter(|case| case.group == *group).peekable();
             cases.peek().is_some() && cases.all(|case| matches!(case.verdict, Verdict::Passed(_)))
         };
-        self.filters.is_empty() && sys::interrupted_by().is_none() && engine::NAMES.into_iter().all(passed)
+        self.filters.is_empty() && sys::interrupted_by().is_none() && groups.iter().all(passed)
     }
 
     /// Prints the sum. Has nothing failed?

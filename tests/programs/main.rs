@@ -1,0 +1,193 @@
+//! The recipes, with the real programs: each line as it stands, with something in flight when the signal comes.
+//!
+//! ```sh
+//! cargo test --test programs -- [--all] [WORD...]
+//! ```
+//!
+//! runs the recipes that hold one of the words, or all of them; those that take long or need large packages only with
+//! `--all`. Each recipe is a file in `recipes`: a head, which `.docs/recipes.md` is made of, and a script, which `world.sh`
+//! runs in namespaces of its own. Its line has to lose nothing, and each of its wrong lines exactly what the head says that
+//! it loses: a control that loses nothing any more is a failure. `cargo test --test programs -- write` writes the document.
+
+mod document;
+mod recipe;
+#[path = "../support/mod.rs"]
+mod support;
+mod users;
+
+use std::collections::BTreeSet;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, id};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use recipe::Recipe;
+use support::problem::{Doing as _, Result, failed, skipped};
+use support::process::run;
+use support::report::{Report, print};
+use support::scratch::{PATH, need};
+use support::sys;
+
+/// How many run side by side: they mostly wait.
+const SIDE_BY_SIDE: usize = 4;
+
+fn main() -> ExitCode {
+    let (options, words): (Vec<_>, Vec<_>) = env::args().skip(1).partition(|word| word.starts_with('-'));
+    if words == ["write"] {
+        return match document::write() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(problem) => {
+                print(&problem.to_string());
+                ExitCode::FAILURE
+            }
+        };
+    }
+    let report = Report::new(words);
+    let world = World::new(options.iter().any(|option| option == "--all"));
+    if let Err(problem) = world.and_then(|world| run_all(&world, &report)) {
+        report.last_case("suite", "set-up", || Err(problem));
+    }
+    report.case("documents", ".docs/recipes.md is current", document::check);
+    let passed = report.sum_up();
+    if let Some(signal) = sys::interrupted_by() {
+        let _ = sys::die_of(signal);
+    }
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+type Run = Box<dyn Fn(&World) -> Result<String> + Send + Sync>;
+
+/// A line, and what is to be seen of it.
+struct Case {
+    group: String,
+    name: String,
+    run: Run,
+}
+
+fn run_all(world: &World, report: &Report) -> Result<()> {
+    if !sys::is_root() {
+        return skipped("only root can make namespaces without help");
+    }
+    sys::watch_for_interrupts()?;
+    let mut cases = users::cases();
+    for recipe in recipe::all()? {
+        cases.extend(cases_of(&recipe));
+    }
+    let next = AtomicUsize::new(0);
+    thread::scope(|threads| {
+        for _ in 0..SIDE_BY_SIDE {
+            threads.spawn(|| {
+                while let Some(Case { group, name, run }) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    report.case(group, name, || run(world));
+                }
+            });
+        }
+    });
+    Ok(())
+}
+
+/// The line of a recipe, which loses nothing, and the wrong ones, which do.
+fn cases_of(recipe: &Recipe) -> Vec<Case> {
+    let case = |line: &str, loses: &[String]| {
+        let (recipe, line, loses) = (recipe.clone(), line.to_owned(), loses.to_vec());
+        Case {
+            group: recipe.name.clone(),
+            name: line.clone(),
+            run: Box::new(move |world| {
+                recipe.needs.iter().try_for_each(|program| need(program).map(drop))?;
+                if recipe.is_slow && !world.runs_slow {
+                    return skipped("it takes long: run it with --all");
+                }
+                world.seen(&recipe.script, &line)?.compare(&recipe.labels, &loses)
+            }),
+        }
+    };
+    let wrong = recipe.wrong.iter().map(|wrong| case(&wrong.line, &wrong.loses));
+    [case(&recipe.line, &[])].into_iter().chain(wrong).collect()
+}
+
+/// Where recipes are run.
+struct World {
+    init: PathBuf,
+    /// For what they print.
+    folder: PathBuf,
+    names: AtomicUsize,
+    runs_slow: bool,
+}
+
+impl World {
+    fn new(runs_slow: bool) -> Result<Self> {
+        let built = || repository().join("target/static/session-init");
+        let init = env::var_os("SESSION_INIT_BIN").map_or_else(built, PathBuf::from);
+        if !init.is_file() {
+            return failed(format!("there is no {}: run 'make static'", init.display()));
+        }
+        let folder = env::temp_dir().join(format!("session-init-programs.{}", id()));
+        fs::create_dir(&folder).doing("create a folder")?;
+        Ok(Self { init, folder, names: AtomicUsize::new(0), runs_slow })
+    }
+
+    /// Runs a script with a line. What is kept, and what is lost?
+    fn seen(&self, script: &str, line: &str) -> Result<Seen> {
+        let mut command = Command::new("unshare");
+        command
+            .args(["--mount", "--net", "--ipc", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-u"])
+            .args([folder().join("world.sh"), folder().join("recipes").join(script)])
+            .arg(line)
+            .arg(&self.init)
+            .env_clear()
+            .envs([("HOME", "/root"), ("LANG", "C.UTF-8"), ("PATH", PATH)])
+            .current_dir("/");
+        let name = self.names.fetch_add(1, Ordering::Relaxed).to_string();
+        Ok(Seen::of(&run(command, &self.folder.join(name))?))
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// What a script says.
+struct Seen {
+    kept: BTreeSet<String>,
+    lost: BTreeSet<String>,
+    text: String,
+}
+
+impl Seen {
+    fn of(text: &str) -> Self {
+        let those = |word: &str| text.lines().filter_map(|line| line.strip_prefix(word)).map(str::to_owned).collect();
+        Self { kept: those("kept "), lost: those("lost "), text: text.to_owned() }
+    }
+
+    /// Is just this lost, and everything else kept?
+    fn compare(self, labels: &BTreeSet<String>, loses: &[String]) -> Result<String> {
+        let all: BTreeSet<_> = self.kept.union(&self.lost).cloned().collect();
+        if all != *labels {
+            return failed(format!("it says nothing about some of {labels:?}:\n{}", self.text));
+        }
+        if self.lost != loses.iter().cloned().collect() {
+            return failed(format!("what it should lose is {loses:?}:\n{}", self.text));
+        }
+        let list = |labels: BTreeSet<_>| labels.into_iter().collect::<Vec<_>>().join(", ");
+        Ok(if self.lost.is_empty() {
+            format!("kept {}", list(self.kept))
+        } else {
+            format!("loses {}, as it has to", list(self.lost))
+        })
+    }
+}
+
+/// The folder that holds Cargo.toml.
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The folder that holds this suite.
+fn folder() -> PathBuf {
+    repository().join("tests/programs")
+}

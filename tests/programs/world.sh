@@ -1,0 +1,99 @@
+# The world that a recipe runs in, as a container would be: files, network, System V IPC and processes of its own.
+#
+#     unshare --mount --net --ipc --pid --fork --mount-proc --kill-child sh -u world.sh RECIPE LINE SESSION_INIT
+#
+# The recipe is a shell script: it sets its program up, runs the line, has something in flight when the signal comes, and
+# says with `kept` what has to be there in the end. What is not there is printed as lost.
+line=$2
+log=/mnt/log
+
+fail() {
+    printf 'FAILED %s\n' "$*"
+    [ ! -s "$log" ] || sed 's/^/    /' "$log"
+    exit 1
+}
+
+# Says what was not lost, if the words that follow are true; else that it was.
+kept() {
+    label=$1
+    shift
+    if "$@" >/dev/null 2>&1; then echo "kept $label"; else echo "lost $label"; fi
+}
+
+# Waits until the words that follow are true, and while what was started runs.
+until_true() {
+    deadline=$(($(date +%s) + ${LIMIT:-30}))
+    until "$@" >/dev/null 2>&1; do
+        [ "$(date +%s)" -lt $deadline ] || fail "waited in vain for: $*"
+        [ -z "${unshare:-}" ] || [ -n "$(child_of "$unshare")" ] || fail "ended before: $*"
+        sleep 0.05
+    done
+}
+
+child_of() { cat /proc/"$1"/task/"$1"/children 2>/dev/null; }
+
+# Runs the line as a container does: as PID 1 of what it starts. Its pid out here is $init.
+start() {
+    unshare --pid --fork --mount-proc --kill-child sh -c "exec $line" >>"$log" 2>&1 </dev/null &
+    unshare=$!
+    until [ -n "$(child_of $unshare)" ]; do sleep 0.01; done
+    init=$(child_of $unshare)
+    init=${init% }
+}
+
+# Waits for the end as an engine does, which kills whoever takes too long: this one after five seconds.
+ends() {
+    { sleep "${patience:-5}" && : >/mnt/late && kill -KILL "$init"; } 2>/dev/null &
+    clock=$!
+    wait "$unshare"
+    status=$?
+    kill $clock 2>/dev/null
+    unshare=
+    kept "an end without KILL" unkilled
+}
+
+# Has neither the engine killed anybody nor session-init?
+unkilled() { [ ! -e /mnt/late ] && ! grep -q '^\[.*killed: ' "$log"; }
+
+# Ends it as an engine does.
+stop() {
+    kill -"${1:-TERM}" "$init"
+    ends
+}
+
+says() { grep -q -- "$1" "$log"; }
+
+# Is anybody there with this word in the command line, but for zombies?
+running() {
+    for process in /proc/[0-9]*; do
+        [ "$process" = /proc/$$ ] || ! tr '\0' ' ' <"$process/cmdline" 2>/dev/null | grep -q -- "$1" || return 0
+    done
+    return 1
+}
+
+gone() { ! running "$1"; }
+
+size() { [ "$(stat -c %s "$1")" -eq "$2" ]; }
+
+# A folder may be changed as one likes: nobody else sees it.
+own() {
+    for folder; do
+        mkdir -p "/mnt/over$folder" "/mnt/work$folder"
+        mount -t overlay overlay -o "lowerdir=$folder,upperdir=/mnt/over$folder,workdir=/mnt/work$folder" "$folder" ||
+            fail "there is no overlay to be had"
+    done
+}
+
+mount --make-rprivate /
+mount -t tmpfs -o mode=755 tmpfs /mnt || fail "there is no memory to be mounted"
+mkdir /mnt/bin
+cp "$3" /mnt/bin/session-init
+cp "$1" /mnt/recipe
+PATH=/mnt/bin:$PATH
+own /etc /home /opt /root /srv /var
+for folder in /run /tmp; do mount -t tmpfs -o mode=1777 tmpfs $folder; done
+chmod 755 /run
+busybox ip link set lo up
+mkdir -p /srv/app
+cd /srv/app || exit
+. /mnt/recipe
