@@ -135,10 +135,9 @@ impl World {
         command
             .args(["--mount", "--net", "--ipc", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-u"])
             .args([folder().join("world.sh"), folder().join("recipes").join(script)])
-            .arg(line)
             .arg(&self.init)
             .env_clear()
-            .envs([("HOME", "/root"), ("LANG", "C.UTF-8"), ("PATH", PATH)])
+            .envs([("HOME", "/root"), ("LANG", "C.UTF-8"), ("PATH", PATH), ("LINE", line)])
             .current_dir("/");
         let name = self.names.fetch_add(1, Ordering::Relaxed).to_string();
         Ok(Seen::of(&run(command, &self.folder.join(name))?))

@@ -24,8 +24,8 @@ pub(crate) const PARTS: &[(&str, &[&str])] = &[
     ),
     ("Applications", &["gunicorn", "uvicorn", "celery", "rq", "node", "java", "chromium"]),
     ("Databases and queues", &["postgres", "postgres-su", "postgres-runuser", "redis", "rabbitmq"]),
-    ("CI and tools", &[]),
-    ("In between", &[]),
+    ("CI and tools", &["two-in-a-row", "ssh-command", "substitution", "github", "timeout"]),
+    ("In between", &["entrypoint", "hang-up", "shell-signals", "sigpipe", "nspawn"]),
 ];
 
 /// What has to be kept wherever a script ends its program as an engine does.
@@ -83,8 +83,8 @@ impl Recipe {
             let (key, value) = entry.split_once(": ").unwrap_or(("", &entry));
             let value = value.trim().to_owned();
             match key {
+                _ if recipe.name.is_empty() => entry.trim().clone_into(&mut recipe.name),
                 "" if value.is_empty() => {}
-                "" => recipe.name = value,
                 "hurts" => recipe.hurts = value,
                 "line" => recipe.line = value,
                 "wrong" => recipe.wrong.push(Wrong { line: value, loses: Vec::new() }),

@@ -1,10 +1,11 @@
 # The world that a recipe runs in, as a container would be: files, network, System V IPC and processes of its own.
 #
-#     unshare --mount --net --ipc --pid --fork --mount-proc --kill-child sh -u world.sh RECIPE LINE SESSION_INIT
+#     LINE=... unshare --mount --net --ipc --pid --fork --mount-proc --kill-child sh -u world.sh RECIPE SESSION_INIT
 #
 # The recipe is a shell script: it sets its program up, runs the line, has something in flight when the signal comes, and
 # says with `kept` what has to be there in the end. What is not there is printed as lost.
-line=$2
+line=$LINE
+unset LINE
 log=/mnt/log
 
 fail() {
@@ -36,8 +37,8 @@ child_of() { cat /proc/"$1"/task/"$1"/children 2>/dev/null; }
 start() {
     unshare --pid --fork --mount-proc --kill-child sh -c "exec $line" >>"$log" 2>&1 </dev/null &
     unshare=$!
-    until [ -n "$(child_of $unshare)" ]; do sleep 0.01; done
-    init=$(child_of $unshare)
+    # It may have ended already.
+    until init=$(child_of $unshare) && [ -n "$init" ] || ! kill -0 $unshare 2>/dev/null; do sleep 0.01; done
     init=${init% }
 }
 
@@ -63,15 +64,21 @@ stop() {
 
 says() { grep -q -- "$1" "$log"; }
 
-# Is anybody there with this word in the command line, but for zombies?
-running() {
-    for process in /proc/[0-9]*; do
-        [ "$process" = /proc/$$ ] || ! tr '\0' ' ' <"$process/cmdline" 2>/dev/null | grep -q -- "$1" || return 0
+# Those with these words in the command line.
+pids_of() { pgrep -f -- "$1"; }
+
+running() { pids_of "$1" >/dev/null; }
+
+gone() { ! running "$1"; }
+
+# Is nobody there any more with this word, after a while?
+ended() {
+    for _ in $(seq 60); do
+        gone "$1" && return
+        sleep 0.1
     done
     return 1
 }
-
-gone() { ! running "$1"; }
 
 size() { [ "$(stat -c %s "$1")" -eq "$2" ]; }
 
@@ -86,14 +93,13 @@ own() {
 
 mount --make-rprivate /
 mount -t tmpfs -o mode=755 tmpfs /mnt || fail "there is no memory to be mounted"
-mkdir /mnt/bin
-cp "$3" /mnt/bin/session-init
 cp "$1" /mnt/recipe
-PATH=/mnt/bin:$PATH
-own /etc /home /opt /root /srv /var
+own /etc /home /opt /root /srv /usr/local /var
+cp "$2" /usr/local/bin/session-init
 for folder in /run /tmp; do mount -t tmpfs -o mode=1777 tmpfs $folder; done
 chmod 755 /run
 busybox ip link set lo up
 mkdir -p /srv/app
 cd /srv/app || exit
 . /mnt/recipe
+exit 0
