@@ -52,6 +52,7 @@ test: ## run every test; as root on Debian, first install what they use
 	$(CARGO) test --lib --examples
 	$(CARGO) test --doc
 	$(CARGO) test --test docs
+	$(CARGO) test --test programs -- documents
 	$(CARGO) test --test torture
 	$(CARGO) test --test suite
 

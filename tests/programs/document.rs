@@ -1,4 +1,5 @@
-//! `.docs/recipes.md`, made of the heads of the recipes. What it says is what the suite has to see.
+//! `.docs/recipes.md`, made of the heads of the recipes, and a table of some of them in the README, where that has the marks
+//! for one. What they say is what the suite has to see.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -8,17 +9,30 @@ use crate::recipe::{PARTS, Recipe};
 use crate::support::problem::{Doing as _, Result, failed};
 use crate::{repository, users};
 
+/// The recipes that the README shows.
+const IN_README: [&str; 12] = [
+    "nginx",
+    "apache",
+    "php-fpm",
+    "gunicorn",
+    "celery",
+    "node",
+    "npm",
+    "java",
+    "postgres",
+    "rabbitmq",
+    "two-in-a-row",
+    "entrypoint",
+];
+const MARKS: [&str; 2] = ["<!-- recipes: made by `make docs` -->\n", "<!-- end of recipes -->\n"];
+
 const HEAD: &str = "<!-- Made by `make docs` of the heads of the recipes in tests/programs/recipes. -->
 
 # Recipes
 
-Each line is run as it stands by `make test-programs`, with the real program from Debian, with something in flight when the
-signal comes. What the test saw is below the line, and so is what another line loses in the same test.
+`make test-programs` runs each line as it stands, with the real program from Debian and with something in flight when the
+signal comes. Below the line is what the test finds kept in the end, and what another line loses in the same test.
 ";
-
-fn path() -> PathBuf {
-    repository().join(".docs/recipes.md")
-}
 
 fn text() -> Result<String> {
     let mut text = HEAD.to_owned();
@@ -33,9 +47,10 @@ fn text() -> Result<String> {
 }
 
 fn section(recipe: &Recipe) -> String {
-    let Recipe { name, hurts, line, note, labels, .. } = recipe;
+    let Recipe { name, line, note, labels, .. } = recipe;
+    let hurts = sentence(&recipe.hurts);
     let kept = labels.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let mut section = format!("\n### {name}\n\n{hurts}.\n\n```sh\n{line}\n```\n\n");
+    let mut section = format!("\n### {name}\n\n{hurts}\n\n```sh\n{line}\n```\n\n");
     if !note.is_empty() {
         let _ = writeln!(section, "{note}\n");
     }
@@ -46,11 +61,49 @@ fn section(recipe: &Recipe) -> String {
     section
 }
 
+/// With a large letter in front, unless it begins with a name that has none, and a full stop.
+fn sentence(text: &str) -> String {
+    let is_name = |word: &str| ["nginx", "haproxy", "keepalived"].contains(&word);
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) if !is_name(text.split(' ').next().unwrap_or_default()) => {
+            format!("{}{}.", first.to_uppercase(), letters.as_str())
+        }
+        _ => format!("{text}."),
+    }
+}
+
+/// The README's table.
+fn table() -> Result<String> {
+    let mut table = "| program | what hurts | write |\n|---|---|---|\n".to_owned();
+    for file in IN_README {
+        let Recipe { name, hurts, line, .. } = Recipe::read(file)?;
+        let _ = writeln!(table, "| {name} | {hurts} | `{}` |", line.replace('|', "\\|"));
+    }
+    Ok(table)
+}
+
+/// Each document, and what it has to hold.
+fn documents() -> Result<Vec<(PathBuf, String)>> {
+    let mut documents = vec![(repository().join(".docs/recipes.md"), text()?)];
+    let readme = repository().join("README.md");
+    let old = fs::read_to_string(&readme).doing("read README.md")?;
+    let [begin, end] = MARKS;
+    if let Some((before, rest)) = old.split_once(begin)
+        && let Some((_, after)) = rest.split_once(end)
+    {
+        documents.push((readme, format!("{before}{begin}\n{}\n{end}{after}", table()?)));
+    }
+    Ok(documents)
+}
+
 pub(crate) fn write() -> Result<()> {
-    fs::write(path(), text()?).doing("write .docs/recipes.md")
+    documents()?
+        .into_iter()
+        .try_for_each(|(path, text)| fs::write(&path, text).doing(format_args!("write {}", path.display())))
 }
 
 pub(crate) fn check() -> Result<String> {
-    let found = fs::read_to_string(path()).unwrap_or_default();
-    if found == text()? { Ok("yes".to_owned()) } else { failed("run `make docs`") }
+    let is_old = |(path, text): &(PathBuf, String)| fs::read_to_string(path).unwrap_or_default() != *text;
+    if documents()?.iter().any(is_old) { failed("run `make docs`") } else { Ok("yes".to_owned()) }
 }

@@ -4,10 +4,10 @@
 //! cargo test --test programs -- [--all] [WORD...]
 //! ```
 //!
-//! runs the recipes that hold one of the words, or all of them; those that take long or need large packages only with
-//! `--all`. Each recipe is a file in `recipes`: a head, which `.docs/recipes.md` is made of, and a script, which `world.sh`
-//! runs in namespaces of its own. Its line has to lose nothing, and each of its wrong lines exactly what the head says that
-//! it loses: a control that loses nothing any more is a failure. `cargo test --test programs -- write` writes the document.
+//! runs the recipes that hold one of the words, or all of them; those that need large packages only with `--all`. Each is a
+//! file in `recipes`: a head, which `.docs/recipes.md` is made of, and a script, which `world.sh` runs in namespaces of its
+//! own. Its line must lose nothing, and each of its wrong lines exactly what the head says: a control that loses nothing
+//! any more is a failure. `cargo test --test programs -- write` writes the document.
 
 mod document;
 mod recipe;
@@ -45,11 +45,10 @@ fn main() -> ExitCode {
         };
     }
     let report = Report::new(words);
-    let world = World::new(options.iter().any(|option| option == "--all"));
-    if let Err(problem) = world.and_then(|world| run_all(&world, &report)) {
+    if let Err(problem) = run_all(options.iter().any(|option| option == "--all"), &report) {
         report.last_case("suite", "set-up", || Err(problem));
     }
-    report.case("documents", ".docs/recipes.md is current", document::check);
+    report.case("documents", "the recipes are current", document::check);
     let passed = report.sum_up();
     if let Some(signal) = sys::interrupted_by() {
         let _ = sys::die_of(signal);
@@ -66,21 +65,24 @@ struct Case {
     run: Run,
 }
 
-fn run_all(world: &World, report: &Report) -> Result<()> {
+fn run_all(is_all: bool, report: &Report) -> Result<()> {
+    let recipes = recipe::all()?;
+    let mut cases: Vec<_> = recipes.iter().flat_map(cases_of).chain(users::cases()).collect();
+    cases.retain(|case| report.wants(&case.group, &case.name));
+    if cases.is_empty() {
+        return Ok(());
+    }
     if !sys::is_root() {
         return skipped("only root can make namespaces without help");
     }
     sys::watch_for_interrupts()?;
-    let mut cases = users::cases();
-    for recipe in recipe::all()? {
-        cases.extend(cases_of(&recipe));
-    }
+    let world = World::new(is_all)?;
     let next = AtomicUsize::new(0);
     thread::scope(|threads| {
         for _ in 0..SIDE_BY_SIDE {
             threads.spawn(|| {
                 while let Some(Case { group, name, run }) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    report.case(group, name, || run(world));
+                    report.case(group, name, || run(&world));
                 }
             });
         }
@@ -98,9 +100,9 @@ fn cases_of(recipe: &Recipe) -> Vec<Case> {
             run: Box::new(move |world| {
                 recipe.needs.iter().try_for_each(|program| need(program).map(drop))?;
                 if recipe.is_slow && !world.runs_slow {
-                    return skipped("it takes long: run it with --all");
+                    return skipped("it needs a large package: run it with --all");
                 }
-                world.seen(&recipe.script, &line)?.compare(&recipe.labels, &loses)
+                world.seen(&recipe.script, &line, &loses)?.compare(&recipe.labels, &loses)
             }),
         }
     };
@@ -130,14 +132,16 @@ impl World {
     }
 
     /// Runs a script with a line. What is kept, and what is lost?
-    fn seen(&self, script: &str, line: &str) -> Result<Seen> {
+    fn seen(&self, script: &str, line: &str, loses: &[String]) -> Result<Seen> {
+        // What nothing ends need not be waited for as long as what has to end.
+        let patience = if loses.iter().any(|label| label == recipe::ENDS) { "3" } else { "10" };
         let mut command = Command::new("unshare");
         command
             .args(["--mount", "--net", "--ipc", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-u"])
             .args([folder().join("world.sh"), folder().join("recipes").join(script)])
             .arg(&self.init)
             .env_clear()
-            .envs([("HOME", "/root"), ("LANG", "C.UTF-8"), ("PATH", PATH), ("LINE", line)])
+            .envs([("HOME", "/root"), ("LANG", "C.UTF-8"), ("PATH", PATH), ("LINE", line), ("PATIENCE", patience)])
             .current_dir("/");
         let name = self.names.fetch_add(1, Ordering::Relaxed).to_string();
         Ok(Seen::of(&run(command, &self.folder.join(name))?))
@@ -161,6 +165,12 @@ impl Seen {
     fn of(text: &str) -> Self {
         let those = |word: &str| text.lines().filter_map(|line| line.strip_prefix(word)).map(str::to_owned).collect();
         Self { kept: those("kept "), lost: those("lost "), text: text.to_owned() }
+    }
+
+    /// The same, where it does not matter whether this was kept.
+    fn or_kept(mut self, label: &str) -> Self {
+        self.kept.extend(self.lost.take(label));
+        self
     }
 
     /// Is just this lost, and everything else kept?

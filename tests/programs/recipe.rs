@@ -8,28 +8,16 @@ use crate::support::problem::{Doing as _, Result, failed};
 
 /// The document's parts, and the files of their recipes.
 pub(crate) const PARTS: &[(&str, &[&str])] = &[
-    (
-        "Servers",
-        &[
-            "nginx",
-            "apache",
-            "apache-resize",
-            "php-fpm",
-            "nginx-php-cron",
-            "nginx-upgrade",
-            "haproxy",
-            "sshd",
-            "keepalived",
-        ],
-    ),
-    ("Applications", &["gunicorn", "uvicorn", "celery", "rq", "node", "java", "chromium"]),
+    ("Servers", &["nginx", "apache", "apache-resize", "php-fpm", "nginx-upgrade", "haproxy", "sshd", "keepalived"]),
+    ("Several programs", &["nginx-php-cron", "supervisord", "monit"]),
+    ("Applications", &["gunicorn", "gunicorn-reload", "uvicorn", "celery", "rq", "node", "npm", "java", "chromium"]),
     ("Databases and queues", &["postgres", "postgres-su", "postgres-runuser", "redis", "rabbitmq"]),
     ("CI and tools", &["two-in-a-row", "ssh-command", "substitution", "github", "timeout"]),
     ("In between", &["entrypoint", "hang-up", "shell-signals", "sigpipe", "nspawn"]),
 ];
 
 /// What has to be kept wherever a script ends its program as an engine does.
-const ENDS: &str = "an end without KILL";
+pub(crate) const ENDS: &str = "an end without KILL";
 
 /// A line as it is written for people, and what is tried with it.
 #[derive(Debug, Clone, Default)]

@@ -1,7 +1,8 @@
 # The world that a recipe runs in, as a container would be: files, network, System V IPC and processes of its own.
 #
-#     LINE=... unshare --mount --net --ipc --pid --fork --mount-proc --kill-child sh -u world.sh RECIPE SESSION_INIT
+#     unshare --mount --net --ipc --pid --fork --mount-proc --kill-child sh -u world.sh RECIPE SESSION_INIT
 #
+# LINE is the line, and PATIENCE how many seconds an end may take.
 # The recipe is a shell script: it sets its program up, runs the line, has something in flight when the signal comes, and
 # says with `kept` what has to be there in the end. What is not there is printed as lost.
 line=$LINE
@@ -42,9 +43,9 @@ start() {
     init=${init% }
 }
 
-# Waits for the end as an engine does, which kills whoever takes too long: this one after five seconds.
+# Waits for the end as an engine does, which kills whoever takes longer than $PATIENCE seconds.
 ends() {
-    { sleep "${patience:-5}" && : >/mnt/late && kill -KILL "$init"; } 2>/dev/null &
+    { sleep "$PATIENCE" && : >/mnt/late && kill -KILL "$init"; } 2>/dev/null &
     clock=$!
     wait "$unshare"
     status=$?
