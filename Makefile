@@ -22,12 +22,12 @@ ARGS ?= -v --rewrite 15:3 -- sh -c 'trap "echo got QUIT; exit 0" QUIT; (sleep 1;
 # What `make test-containers` uses; without one of them, what needs it is skipped and named.
 ENGINES = busybox-static runc crun podman docker.io containerd docker-compose python3-venv \
 	runsc systemd-container lxc bubblewrap
-PROGRAMS = nginx supervisor monit redis-server gunicorn cron postgresql python3 systemd haproxy
+PROGRAMS = cron haproxy postgresql python3 redis-server systemd
 
 # What `make test-programs` uses, and what besides with ALL=--all: half a gigabyte.
 RECIPES = apache2 busybox-static celery cron curl dumb-init gosu gunicorn haproxy iproute2 keepalived libfcgi-bin \
-	nginx nodejs npm openssh-client openssh-server php-fpm postgresql procps python3 python3-rq redis-server sudo \
-	systemd-container tini uvicorn
+	monit nginx nodejs npm openssh-client openssh-server php-fpm postgresql procps python3 python3-rq redis-server sudo \
+	supervisor systemd-container tini uvicorn
 LARGE = chromium default-jdk-headless rabbitmq-server
 ALL ?=
 
@@ -64,7 +64,7 @@ test-suite: ## run the suite alone, against SESSION_INIT_BIN where that is set
 	.ci/packages
 	$(CARGO) test --test suite
 
-test-containers: static ## run session-init in container engines, above real programs, and in the examples
+test-containers: static ## run session-init in container engines, and in the examples
 	.ci/packages $(ENGINES) $(PROGRAMS)
 	$(CARGO) test --test containers
 

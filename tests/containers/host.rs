@@ -111,13 +111,6 @@ impl Hosted {
         self.wait_for("somebody listens on the socket", || UnixStream::connect(socket).ok().map(drop))
     }
 
-    /// Waits until a file has so many lines.
-    pub(crate) fn wait_for_lines(&mut self, file: &Path, count: usize) -> Result<()> {
-        self.wait_for(&format!("{} has {count} lines", file.display()), || {
-            (read(file).lines().count() == count).then_some(())
-        })
-    }
-
     /// Sends a signal to session-init.
     pub(crate) fn signal(&self, signal: i32) -> Result<()> {
         // unshare itself heeds neither INT nor TERM.

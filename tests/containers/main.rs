@@ -1,4 +1,4 @@
-//! session-init in real container engines, above real programs, and in the examples.
+//! session-init in real container engines, in the surroundings that images have, and in the examples.
 //!
 //! ```sh
 //! cargo test --test containers -- [--table] [WORD...]
@@ -19,7 +19,6 @@ mod engine;
 mod examples;
 mod host;
 mod image;
-mod programs;
 mod special;
 mod stops;
 #[path = "../support/mod.rs"]
@@ -98,7 +97,6 @@ fn run_in(scratch: &Scratch, report: &Report, validator: Option<Validator>) -> R
         Box::new(|| suite.nspawn()),
         Box::new(|| suite.lxc()),
         Box::new(|| suite.bubblewrap()),
-        Box::new(|| suite.programs()),
         Box::new(|| suite.examples_on_host(validator)),
     ];
     for program in wild::PROGRAMS.iter().chain(&stops::PROGRAMS) {
@@ -290,12 +288,6 @@ impl<'suite> Suite<'suite> {
 
     fn checkout(self) -> Result<Checkout<'suite>> {
         Checkout::make(self.scratch, repository(), self.init)
-    }
-
-    fn programs(self) {
-        for program in &programs::PROGRAMS {
-            self.program(program);
-        }
     }
 
     fn program(self, program: &Program) {

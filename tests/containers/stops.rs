@@ -6,7 +6,6 @@ use crate::behaviour::{expect_status, expect_text};
 use crate::examples::Checkout;
 use crate::host::{Host, Hosted, OWN_NETWORK, Program, need_own_network};
 use crate::problem::{Result, failed};
-use crate::programs::expect_gone;
 use crate::scratch::need_all;
 use crate::sys;
 
@@ -67,6 +66,10 @@ fn deploy(host: &Host<'_>, rule: &str, stops: usize, least: usize) -> Result<(us
 
 fn checkout<'suite>(host: &Host<'suite>) -> Result<Checkout<'suite>> {
     Checkout::make(host.scratch, crate::repository(), host.init)
+}
+
+fn expect_gone(file: &Path) -> Result<()> {
+    if file.exists() { failed(format!("{} was left behind", file.display())) } else { Ok(()) }
 }
 
 /// A Redis that has just been started.

@@ -21,57 +21,57 @@ const COLUMNS: [(&str, &str); 3] = [
 struct Row {
     line: &'static str,
     loses: &'static [&'static str],
-    /// Two TERMs that come in one moment are one to it: whether it gets them both is a matter of luck.
-    may_get_two: bool,
+    /// What it gets by luck: two TERMs in one moment are one to it, and it may be killed as soon as it has got one.
+    by_luck: &'static [&'static str],
     /// What there is to say of it.
     advice: &'static str,
 }
 
 const fn good(line: &'static str, advice: &'static str) -> Row {
-    Row { line, loses: &[], may_get_two: false, advice }
+    Row { line, loses: &[], by_luck: &[], advice }
 }
 
 const fn bad(line: &'static str, loses: &'static [&'static str], advice: &'static str) -> Row {
-    Row { line, loses, may_get_two: false, advice }
+    Row { line, loses, by_luck: &[], advice }
 }
 
-const fn twice(row: Row) -> Row {
-    Row { may_get_two: true, ..row }
+const fn by_luck(luck: &'static [&'static str], row: Row) -> Row {
+    Row { by_luck: luck, ..row }
 }
 
 const TERM: &str = COLUMNS[0].0;
 const ONCE: &str = COLUMNS[1].0;
 const LONG: &str = COLUMNS[2].0;
-const KILLS: &str = "kills two seconds after a TERM: write gosu or setpriv, or a shell in between and `--grace`";
+const KILLS: &str = "kills two seconds after a TERM: write `gosu` or `setpriv`, or a shell in between and `--grace`";
 const KILLS_INIT: &str = "the same, with session-init in its place: put session-init first";
 const BECOMES: &str = "becomes its program";
+const PASSES: &str = "passes TERM on, and waits";
+const PASSES_TOO: &str = "passes on what the program has got already: write `--target child`";
+const SHELL: &str = "the shell ends at once, and what it leaves is killed: write `--grace`";
+const GRACE: &str = "what the shell leaves has the grace";
 
-const ROWS: [Row; 19] = [
+const ROWS: [Row; 21] = [
     good("session-init -- gosu nobody ./job", BECOMES),
     good("session-init -- setpriv --reuid nobody --regid nogroup --clear-groups ./job", BECOMES),
-    good("session-init -- sudo -u nobody ./job", "passes TERM on, and waits"),
-    twice(good(
-        "session-init --target all --grace 9s -- sudo -u nobody ./job",
-        "passes on what the program got as well",
-    )),
-    bad("session-init -- sudo -u nobody sh -c './job; echo ended'", &[TERM, LONG], "the shell keeps TERM to itself"),
-    good("session-init --grace 9s -- sudo -u nobody sh -c './job; echo ended'", "what the shell leaves has the grace"),
+    good("session-init --target child -- sudo -u nobody ./job", PASSES),
+    by_luck(&[ONCE], good("session-init -- sudo -u nobody ./job", PASSES_TOO)),
+    by_luck(&[ONCE], good("session-init --target all --grace 9s -- sudo -u nobody ./job", PASSES_TOO)),
+    by_luck(&[TERM], bad("session-init -- sudo -u nobody sh -c './job; echo ended'", &[LONG], SHELL)),
+    by_luck(&[ONCE], good("session-init --grace 9s -- sudo -u nobody sh -c './job; echo ended'", GRACE)),
     bad("session-init -- su nobody -s /bin/sh -c 'exec ./job'", &[LONG], KILLS),
     bad("session-init -- runuser nobody -s /bin/sh -c 'exec ./job'", &[LONG], KILLS),
-    twice(bad("session-init -- runuser -u nobody -- ./job", &[LONG], KILLS)),
-    twice(bad("session-init --target all --grace 9s -- su nobody -s /bin/sh -c 'exec ./job'", &[LONG], KILLS)),
-    bad("session-init -- su nobody -s /bin/sh -c './job; echo ended'", &[TERM, LONG], "the shell keeps TERM to itself"),
-    good(
-        "session-init --grace 9s -- su nobody -s /bin/sh -c './job; echo ended'",
-        "what the shell leaves has the grace",
+    bad("session-init --target child -- runuser -u nobody -- ./job", &[LONG], KILLS),
+    by_luck(&[ONCE], bad("session-init -- runuser -u nobody -- ./job", &[LONG], KILLS)),
+    by_luck(
+        &[ONCE],
+        bad("session-init --target all --grace 9s -- su nobody -s /bin/sh -c 'exec ./job'", &[LONG], KILLS),
     ),
-    good(
-        "session-init --grace 9s -- runuser nobody -s /bin/sh -c './job; echo ended'",
-        "what the shell leaves has the grace",
-    ),
+    bad("session-init -- su nobody -s /bin/sh -c './job; echo ended'", &[TERM, LONG], SHELL),
+    good("session-init --grace 9s -- su nobody -s /bin/sh -c './job; echo ended'", GRACE),
+    good("session-init --grace 9s -- runuser nobody -s /bin/sh -c './job; echo ended'", GRACE),
     good("gosu nobody session-init -- ./job", BECOMES),
     good("setpriv --reuid nobody --regid nogroup --clear-groups session-init -- ./job", BECOMES),
-    good("sudo -u nobody session-init -- ./job", "passes TERM on, and waits"),
+    good("sudo -u nobody session-init -- ./job", PASSES),
     bad("su nobody -s /bin/sh -c 'exec session-init -- ./job'", &[LONG], KILLS_INIT),
     bad("runuser nobody -s /bin/sh -c 'exec session-init -- ./job'", &[LONG], KILLS_INIT),
     bad("runuser -u nobody -- session-init -- ./job", &[LONG], KILLS_INIT),
@@ -92,7 +92,7 @@ fn run(row: &'static Row) -> impl Fn(&crate::World) -> Result<String> {
         let labels = COLUMNS.iter().map(|(label, _)| *label).chain([crate::recipe::ENDS]).map(str::to_owned).collect();
         let loses: Vec<_> = row.loses.iter().map(|label| (*label).to_owned()).collect();
         let seen = world.seen(SCRIPT, row.line, &loses)?;
-        if row.may_get_two { seen.or_kept(ONCE) } else { seen }.compare(&labels, &loses)
+        row.by_luck.iter().fold(seen, |seen, label| seen.or_kept(label)).compare(&labels, &loses)
     }
 }
 
@@ -110,12 +110,12 @@ takes three seconds to end.
         let _ = write!(section, " {heading} |");
     }
     section.push_str(" |\n|---|---|---|---|---|\n");
-    for Row { line, loses, may_get_two, advice } in ROWS {
+    for Row { line, loses, by_luck, advice } in ROWS {
         let _ = write!(section, "| `{line}` |");
         for (label, _) in COLUMNS {
             section.push_str(match label {
                 _ if loses.contains(&label) => " **no** |",
-                ONCE if may_get_two => " not always |",
+                _ if by_luck.contains(&label) => " not always |",
                 _ => " yes |",
             });
         }
