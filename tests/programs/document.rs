@@ -1,5 +1,5 @@
-//! `.docs/recipes.md`, made of the heads of the recipes, and a table of some of them in the README, where that has the marks
-//! for one. What they say is what the suite has to see.
+//! `.docs/recipes.md`, made of the heads of the recipes, and a table of some of them in the README, where that has the
+//! marks for one. What they say is what the suite has to see.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -30,8 +30,8 @@ const HEAD: &str = "<!-- Made by `make docs` of the heads of the recipes in test
 
 # Recipes
 
-`make test-programs` runs each line as it stands, with the real program from Debian and with something in flight when the
-signal comes. Below the line is what the test finds kept in the end, and what another line loses in the same test.
+`make test-programs` runs each line as it stands, with the real program from Debian and with something in flight when
+the signal comes. Below the line is what the test finds kept in the end, and what another line loses in the same test.
 ";
 
 fn text() -> Result<String> {
@@ -63,7 +63,7 @@ fn section(recipe: &Recipe) -> String {
 
 /// With a large letter in front, unless it begins with a name that has none, and a full stop.
 fn sentence(text: &str) -> String {
-    let is_name = |word: &str| ["nginx", "haproxy", "keepalived"].contains(&word);
+    let is_name = |word: &str| ["nginx", "haproxy", "keepalived", "npm", "monit"].contains(&word);
     let mut letters = text.chars();
     match letters.next() {
         Some(first) if !is_name(text.split(' ').next().unwrap_or_default()) => {

@@ -4,10 +4,10 @@
 //! cargo test --test programs -- [--all] [WORD...]
 //! ```
 //!
-//! runs the recipes that hold one of the words, or all of them; those that need large packages only with `--all`. Each is a
-//! file in `recipes`: a head, which `.docs/recipes.md` is made of, and a script, which `world.sh` runs in namespaces of its
-//! own. Its line must lose nothing, and each of its wrong lines exactly what the head says: a control that loses nothing
-//! any more is a failure. `cargo test --test programs -- write` writes the document.
+//! runs the recipes that hold one of the words, or all of them; those that need large packages only with `--all`. Each
+//! is a file in `recipes`: a head, which `.docs/recipes.md` is made of, and a script, which `world.sh` runs in namespaces
+//! of its own. Its line must lose nothing, and each of its wrong lines exactly what the head says: a control that loses
+//! nothing any more is a failure. `cargo test --test programs -- write` writes the document.
 
 mod document;
 mod recipe;

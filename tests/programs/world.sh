@@ -3,8 +3,8 @@
 #     unshare --mount --net --ipc --pid --fork --mount-proc --kill-child sh -u world.sh RECIPE SESSION_INIT
 #
 # LINE is the line, and PATIENCE how many seconds an end may take.
-# The recipe is a shell script: it sets its program up, runs the line, has something in flight when the signal comes, and
-# says with `kept` what has to be there in the end. What is not there is printed as lost.
+# The recipe is a shell script: it sets its program up, runs the line, has something in flight when the signal comes,
+# and says with `kept` what has to be there in the end. What is not there is printed as lost.
 line=$LINE
 unset LINE
 log=/mnt/log
