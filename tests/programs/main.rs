@@ -102,7 +102,10 @@ fn cases_of(recipe: &Recipe) -> Vec<Case> {
                 if recipe.is_slow && !world.runs_slow {
                     return skipped("it needs a large package: run it with --all");
                 }
-                world.seen(&recipe.script, &line, &loses)?.compare(&recipe.labels, &loses)
+                let seen = world.seen(&recipe.script, &line, &loses)?;
+                // What breaks off may get stuck as well, and that is a matter of luck.
+                let is_lucky = !loses.is_empty() && !loses.iter().any(|label| label == recipe::ENDS);
+                if is_lucky { seen.or_kept(recipe::ENDS) } else { seen }.compare(&recipe.labels, &loses)
             }),
         }
     };
