@@ -1,13 +1,13 @@
 //! The recipes, with the real programs: each line as it stands, with something in flight when the signal comes.
 //!
 //! ```sh
-//! cargo test --test programs -- [--all] [WORD...]
+//! cargo test --test programs -- [WORD...]
 //! ```
 //!
-//! runs the recipes that hold one of the words, or all of them; those that need large packages only with `--all`. Each
-//! is a file in `recipes`: a head, which `.docs/recipes.md` is made of, and a script, which `world.sh` runs in namespaces
-//! of its own. Its line must lose nothing, and each of its wrong lines exactly what the head says: a control that loses
-//! nothing any more is a failure. `cargo test --test programs -- write` writes the document.
+//! runs the recipes that hold one of the words, or all of them. Each is a file in `recipes`: a head, which
+//! `.docs/recipes.md` is made of, and a script, which `world.sh` runs in namespaces of its own. Its line must lose
+//! nothing, and each of its wrong lines exactly what the head says: a control that loses nothing any more is a failure.
+//! What lacks its program is skipped by name. `cargo test --test programs -- write` writes the document.
 
 mod document;
 mod recipe;
@@ -34,7 +34,7 @@ use support::sys;
 const SIDE_BY_SIDE: usize = 4;
 
 fn main() -> ExitCode {
-    let (options, words): (Vec<_>, Vec<_>) = env::args().skip(1).partition(|word| word.starts_with('-'));
+    let words: Vec<_> = env::args().skip(1).collect();
     if words == ["write"] {
         return match document::write() {
             Ok(()) => ExitCode::SUCCESS,
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         };
     }
     let report = Report::new(words);
-    if let Err(problem) = run_all(options.iter().any(|option| option == "--all"), &report) {
+    if let Err(problem) = run_all(&report) {
         report.last_case("suite", "set-up", || Err(problem));
     }
     report.case("documents", "the recipes are current", document::check);
@@ -65,7 +65,7 @@ struct Case {
     run: Run,
 }
 
-fn run_all(is_all: bool, report: &Report) -> Result<()> {
+fn run_all(report: &Report) -> Result<()> {
     let recipes = recipe::all()?;
     let mut cases: Vec<_> = recipes.iter().flat_map(cases_of).chain(users::cases()).collect();
     cases.retain(|case| report.wants(&case.group, &case.name));
@@ -76,7 +76,7 @@ fn run_all(is_all: bool, report: &Report) -> Result<()> {
         return skipped("only root can make namespaces without help");
     }
     sys::watch_for_interrupts()?;
-    let world = World::new(is_all)?;
+    let world = World::new()?;
     let next = AtomicUsize::new(0);
     thread::scope(|threads| {
         for _ in 0..SIDE_BY_SIDE {
@@ -98,10 +98,8 @@ fn cases_of(recipe: &Recipe) -> Vec<Case> {
             group: recipe.name.clone(),
             name: line.clone(),
             run: Box::new(move |world| {
-                recipe.needs.iter().try_for_each(|program| need(program).map(drop))?;
-                if recipe.is_slow && !world.runs_slow {
-                    return skipped("it needs a large package: run it with --all");
-                }
+                let init = line.split(' ').next().filter(|word| ["tini", "dumb-init"].contains(word));
+                recipe.needs.iter().map(String::as_str).chain(init).try_for_each(|program| need(program).map(drop))?;
                 let seen = world.seen(&recipe.script, &line, &loses)?;
                 // What breaks off may get stuck as well, and that is a matter of luck.
                 let is_lucky = !loses.is_empty() && !loses.iter().any(|label| label == recipe::ENDS);
@@ -119,11 +117,10 @@ struct World {
     /// For what they print.
     folder: PathBuf,
     names: AtomicUsize,
-    runs_slow: bool,
 }
 
 impl World {
-    fn new(runs_slow: bool) -> Result<Self> {
+    fn new() -> Result<Self> {
         let built = || repository().join("target/static/session-init");
         let init = env::var_os("SESSION_INIT_BIN").map_or_else(built, PathBuf::from);
         if !init.is_file() {
@@ -131,7 +128,7 @@ impl World {
         }
         let folder = env::temp_dir().join(format!("session-init-programs.{}", id()));
         fs::create_dir(&folder).doing("create a folder")?;
-        Ok(Self { init, folder, names: AtomicUsize::new(0), runs_slow })
+        Ok(Self { init, folder, names: AtomicUsize::new(0) })
     }
 
     /// Runs a script with a line. What is kept, and what is lost?
@@ -147,7 +144,11 @@ impl World {
             .envs([("HOME", "/root"), ("LANG", "C.UTF-8"), ("PATH", PATH), ("LINE", line), ("PATIENCE", patience)])
             .current_dir("/");
         let name = self.names.fetch_add(1, Ordering::Relaxed).to_string();
-        Ok(Seen::of(&run(command, &self.folder.join(name))?))
+        let text = run(command, &self.folder.join(name))?;
+        match text.lines().find_map(|line| line.strip_prefix("SKIPPED ")) {
+            Some(why) => skipped(why),
+            None => Ok(Seen::of(&text)),
+        }
     }
 }
 

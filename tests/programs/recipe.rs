@@ -9,10 +9,10 @@ use crate::support::problem::{Doing as _, Result, failed};
 /// The document's parts, and the files of their recipes.
 pub(crate) const PARTS: &[(&str, &[&str])] = &[
     ("Servers", &["nginx", "apache", "apache-resize", "php-fpm", "nginx-upgrade", "haproxy", "sshd", "keepalived"]),
-    ("Several programs", &["nginx-php-cron", "supervisord", "monit"]),
-    ("Applications", &["gunicorn", "gunicorn-reload", "uvicorn", "celery", "rq", "node", "npm", "java", "chromium"]),
+    ("Programs side by side", &["several", "nginx-php-cron", "supervisord", "monit"]),
+    ("Applications", &["gunicorn", "gunicorn-shell", "uvicorn", "celery", "rq", "node", "npm", "java", "chromium"]),
     ("Databases and queues", &["postgres", "postgres-su", "postgres-runuser", "redis", "rabbitmq"]),
-    ("CI and tools", &["two-in-a-row", "ssh-command", "substitution", "github", "timeout"]),
+    ("CI and tools", &["step", "two-in-a-row", "ssh-command", "substitution", "github", "timeout"]),
     ("In between", &["entrypoint", "hang-up", "shell-signals", "sigpipe", "nspawn"]),
 ];
 
@@ -30,7 +30,6 @@ pub(crate) struct Recipe {
     pub(crate) note: String,
     /// The programs it needs.
     pub(crate) needs: Vec<String>,
-    pub(crate) is_slow: bool,
     /// The file with the script: its own, unless it says otherwise.
     pub(crate) script: String,
     /// All that the script says is kept or lost.
@@ -82,7 +81,6 @@ impl Recipe {
                 },
                 "note" => recipe.note = value,
                 "needs" => recipe.needs = value.split(' ').map(str::to_owned).collect(),
-                "slow" => recipe.is_slow = true,
                 "script" => recipe.script = value,
                 _ => return failed(format!("{file}: '{key}' is not a word of a recipe's head")),
             }
