@@ -10,7 +10,7 @@ use crate::support::problem::{Doing as _, Result, failed};
 use crate::{repository, users};
 
 /// The recipes that the README shows.
-const IN_README: [&str; 9] = ["nginx", "php-fpm", "gunicorn", "celery", "node", "java", "postgres", "step", "several"];
+const IN_README: [&str; 6] = ["nginx", "php-fpm", "gunicorn", "java", "postgres", "several"];
 const MARKS: [&str; 2] = ["<!-- recipes: made by `make docs` -->\n", "<!-- end of recipes -->\n"];
 
 const HEAD: &str = "<!-- Made by `make docs` of the heads of the recipes in tests/programs/recipes. -->
