@@ -10,8 +10,7 @@ use crate::support::test::{Test, tests};
 use crate::support::{Init, Running, process};
 use crate::{compatibility, terminals};
 
-pub(crate) const TESTS: &[Test] =
-    tests![its_tables_are_current, its_picture_shows_whom_a_target_reaches];
+pub(crate) const TESTS: &[Test] = tests![its_tables_are_current, its_picture_shows_whom_a_target_reaches];
 
 fn text() -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("README.md");
