@@ -127,8 +127,11 @@ impl Supervisor {
         self.pre_stop = PreStop::None;
         match self.phase {
             Phase::Running => {
+                for (signal, origin) in &held {
+                    self.pass_on(*signal, *origin, actions);
+                }
                 for (signal, origin) in held {
-                    self.pass_on(signal, origin, actions);
+                    self.stop(signal, origin, actions);
                 }
             }
             Phase::Leaving(ended) if !self.stays => self.finish(ended, actions),

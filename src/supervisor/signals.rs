@@ -15,6 +15,7 @@ impl Supervisor {
         self.asked_to_stop &= signal != Signal::CONT;
         if !self.is_held(signal, origin, actions) {
             self.pass_on(signal, origin, actions);
+            self.stop(signal, origin, actions);
         }
     }
 
@@ -49,7 +50,7 @@ impl Supervisor {
 
     pub(super) fn pass_on(&mut self, signal: Signal, origin: Origin, actions: &mut Actions) {
         match self.settings.table.route(signal) {
-            Route::Drop => return,
+            Route::Drop => {}
             Route::Forward(sent, target) => self.send((signal, Some(origin)), sent, target, true, actions),
             Route::Steps(sequence) => {
                 if self.steps.has_begun(signal) {
@@ -60,10 +61,6 @@ impl Supervisor {
                 self.count_down(signal, signal, actions);
                 self.take_steps(signal, Some(origin), actions);
             }
-        }
-        let is_over = matches!(self.phase, Phase::Killing(_));
-        if signal.is_job_control() && self.settings.stops != Stops::Never && !is_over {
-            self.stop(signal, origin, actions);
         }
     }
 
@@ -140,8 +137,14 @@ impl Supervisor {
             }
     }
 
-    /// Stops session-init as the job that the sender takes it for: not before COMMAND has stopped.
-    fn stop(&mut self, signal: Signal, origin: Origin, actions: &mut Actions) {
+    /// Stops session-init as the job that the sender of a signal takes it for: not before COMMAND has stopped. This comes
+    /// last, since what stands behind a stop is not done.
+    pub(super) fn stop(&mut self, signal: Signal, origin: Origin, actions: &mut Actions) {
+        let is_dropped = self.settings.table.route(signal) == Route::Drop;
+        let is_over = matches!(self.phase, Phase::Killing(_));
+        if !signal.is_job_control() || self.settings.stops == Stops::Never || is_dropped || is_over {
+            return;
+        }
         let by_process = !self.has_reached_the_group(signal, origin);
         let signal = if by_process { Signal::STOP } else { signal };
         self.asked_to_stop |= by_process;

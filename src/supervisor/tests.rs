@@ -416,6 +416,16 @@ fn what_asks_to_end_waits_for_the_command_before_the_stop() {
 }
 
 #[test]
+fn what_has_waited_is_sent_before_it_stops() {
+    let mut supervisor = Supervisor::new(Settings { pre_stop: true, ..settings(Place::Own, false, "TSTP:TERM/STOP") });
+    let _ = answer(&mut supervisor, from_1(Signal::TSTP));
+    let _ = answer(&mut supervisor, from_1(Signal::INT));
+    let end = answer(&mut supervisor, Event::PreStopEnded);
+    let int = [Action::Send(Signal::INT, Target::Group), Action::ContinueIfStopped(Target::Group)];
+    assert!(end.ends_with(&[int[0], int[1], Action::StopIfStopped(Signal::STOP)]), "{end:?}");
+}
+
+#[test]
 fn a_term_that_is_dropped_makes_the_command_before_it_the_whole_stop() {
     let mut supervisor = with_pre_stop("TERM:0,INT:0");
     assert_eq!(answer(&mut supervisor, from_1(Signal::INT)), []);
