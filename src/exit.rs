@@ -8,7 +8,7 @@ use crate::number::{cut, each};
 use crate::signal::{Signal, digits};
 
 /// How a process ended (wait(2)).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Ended {
     /// It exited with this status.
     Exited(u8),

@@ -31,7 +31,7 @@ const RTMAX: u8 = 64;
 pub struct Signal(NonZeroU8);
 
 /// Where a signal comes from (sigaction(2), `si_code`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Origin {
     /// The kernel itself (`SI_KERNEL`), as the terminal does at Ctrl-C.
     Kernel,

@@ -47,7 +47,7 @@ pub enum Action {
 /// What to do about one event, in order.
 #[must_use]
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Actions(Vec<Action>);
+pub struct Actions(pub(super) Vec<Action>);
 
 impl Actions {
     #[inline(never)]

@@ -30,7 +30,7 @@ pub enum Event {
 }
 
 /// A point in time that was agreed on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Deadline {
     /// The end of `--grace`.
     Grace,

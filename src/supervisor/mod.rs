@@ -20,6 +20,8 @@
 
 mod action;
 mod event;
+#[cfg(test)]
+mod proof;
 mod settings;
 mod signals;
 mod steps;
@@ -38,6 +40,7 @@ use crate::rule::Target;
 use crate::signal::{Origin, Signal};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(test, derive(Hash))]
 enum Phase {
     Running,
     /// COMMAND ended like this; what it left behind may still do so.
@@ -64,6 +67,7 @@ pub struct Supervisor {
 
 /// The command that comes before a stop.
 #[derive(Debug, PartialEq, Eq)]
+#[cfg_attr(test, derive(Clone, Hash))]
 enum PreStop {
     /// There is none, or it has ended.
     None,
@@ -179,9 +183,7 @@ impl Supervisor {
             return self.finish(ended, actions);
         }
         self.phase = Phase::Leaving(ended);
-        if let Period::Finite(grace) = grace
-            && !linger
-        {
+        if let Period::Finite(grace) = grace {
             actions.push(Action::Arm(Deadline::Grace, grace));
         }
     }

@@ -35,6 +35,6 @@ pub struct Settings {
     pub grace: Period,
     /// How long everything may take to end once COMMAND was asked to; `None` for as long as it likes.
     pub kill_after: Option<Duration>,
-    /// Stay, and send no signal, until what COMMAND leaves behind has ended.
+    /// Stay, and send no signal, until what COMMAND leaves behind has ended; there is no grace then.
     pub linger: bool,
 }

@@ -7,6 +7,7 @@ use crate::signal::Signal;
 
 /// A sequence that has begun, and stands at a wait.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 struct Begun {
     /// The signal that has begun it.
     signal: Signal,
@@ -20,6 +21,7 @@ struct Begun {
 
 /// Those of all signals, which run side by side.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone, PartialEq, Eq, Hash))]
 pub(super) struct Steps(Vec<Begun>);
 
 impl Steps {

@@ -20,7 +20,6 @@
 mod faults;
 mod hostile;
 mod load;
-mod model;
 mod ptrace;
 mod races;
 mod report;
@@ -55,7 +54,6 @@ const STORMS: &[Storm] = &[
     ("queue", "queued real-time signals", load::queued_signals),
     ("trees", "thousands of live descendants", load::thousands_torn_down),
     ("bombs", "fork bombs", load::fork_bombs),
-    ("model", "the supervisor against a reference model", model::run),
     ("rivals", "the same over dumb-init, tini and catatonit", rivals::run),
     ("hostile", "a hostile COMMAND", hostile::run),
 ];
