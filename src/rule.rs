@@ -11,7 +11,7 @@ use crate::period::Period;
 use crate::signal::{Signal, SignalError};
 
 /// Whom a signal reaches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Target {
     /// COMMAND's process.
     Child,

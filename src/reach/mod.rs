@@ -4,6 +4,8 @@
 
 mod kill;
 mod leave;
+#[cfg(test)]
+mod model;
 mod orphans;
 mod scope;
 mod words;

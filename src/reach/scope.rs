@@ -26,6 +26,7 @@ pub(super) enum Aside {
 
 /// Which of the processes that session-init answers for are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(test, derive(Hash))]
 pub(super) struct Scope {
     pub(super) group: Option<Pid>,
     pub(super) session: Option<Pid>,

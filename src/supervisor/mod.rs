@@ -21,7 +21,7 @@
 mod action;
 mod event;
 #[cfg(test)]
-mod proof;
+pub(crate) mod proof;
 mod settings;
 mod signals;
 mod steps;

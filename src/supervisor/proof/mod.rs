@@ -50,7 +50,7 @@ const TABLES: [(Target, &str); 13] = [
 
 /// All that the supervisor remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Mind {
+pub(crate) struct Mind {
     phase: Phase,
     asked_to_end: bool,
     asked_to_stop: bool,
@@ -60,7 +60,7 @@ struct Mind {
 }
 
 impl Supervisor {
-    fn mind(&self) -> Mind {
+    pub(crate) fn mind(&self) -> Mind {
         let Self { settings: _, phase, asked_to_end, asked_to_stop, stays, pre_stop, steps } = self;
         Mind {
             phase: *phase,
@@ -72,7 +72,7 @@ impl Supervisor {
         }
     }
 
-    fn set_mind(&mut self, mind: &Mind) {
+    pub(crate) fn set_mind(&mut self, mind: &Mind) {
         let Mind { phase, asked_to_end, asked_to_stop, stays, pre_stop, steps } = mind.clone();
         (self.phase, self.asked_to_end, self.asked_to_stop, self.stays) = (phase, asked_to_end, asked_to_stop, stays);
         (self.pre_stop, self.steps) = (pre_stop, steps);
@@ -81,7 +81,7 @@ impl Supervisor {
 
 /// The usual hasher is slow where nothing is optimised.
 #[derive(Default)]
-struct Mixer(u64);
+pub(crate) struct Mixer(u64);
 
 impl Hasher for Mixer {
     fn finish(&self) -> u64 {
