@@ -6,7 +6,9 @@
 
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod init;
 mod kernel;
+mod looking;
 mod steps;
 
 use std::collections::{HashSet, VecDeque};
@@ -16,10 +18,9 @@ use std::io::Write as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use init::{Init, World};
 use kernel::{COMMAND, Happening, INIT, Kernel, Life};
-use steps::{Init, World};
 
-use super::scope::Scope;
 use crate::exit::Ended;
 use crate::period::Period;
 use crate::route::{Place, Table};

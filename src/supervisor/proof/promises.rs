@@ -1,12 +1,12 @@
 //! What the specification promises, in its words, and how it shows in one turn.
 
-use super::super::{Action, Deadline, Event, Stops};
 use super::world::{Owed, PreStop, Turn, asks};
 use crate::exit::Ended;
 use crate::period::Period;
 use crate::route::{Place, Route};
 use crate::rule::Target;
 use crate::signal::Signal;
+use crate::supervisor::{Action, Deadline, Event, Stops};
 
 pub(super) type Promise = (&'static str, fn(&Turn<'_>) -> bool);
 

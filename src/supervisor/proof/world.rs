@@ -1,11 +1,11 @@
 //! What is so after all that has happened, kept apart from the supervisor: what is owed follows from it.
 
-use super::super::{Action, Deadline, Event, Settings, Stops};
 use crate::exit::Ended;
 use crate::period::Period;
 use crate::route::{Place, Route, Stage};
 use crate::rule::Target;
 use crate::signal::{Origin, Signal};
+use crate::supervisor::{Action, Deadline, Event, Settings, Stops};
 
 /// The world outside the supervisor, as far as it has told and been told.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
