@@ -37,8 +37,8 @@ CHECKERS = lintian qemu-user-static
 # `make bench BENCH=--short` takes some seconds and leaves the figures in tests/bench as they are.
 BENCH ?=
 
-.PHONY: all run setup test test-suite test-containers test-programs test-dist torture fuzz mutants mutants-sys deny check \
-	docs bench static dist install uninstall clean help
+.PHONY: all run setup test test-suite test-containers test-programs test-dist torture memcheck fuzz mutants mutants-sys \
+	deny check docs bench static dist install uninstall clean help
 
 all: ## build target/release/session-init
 	$(CARGO) build --release
@@ -80,6 +80,10 @@ test-dist: dist ## install what dist has built as its users would, run it as PID
 torture: ## run every storm at full length (half an hour), or STORM='NAME...' alone
 	.ci/packages
 	$(CARGO) test --release --test torture -- --long $(STORM)
+
+memcheck: ## run the unsafe part under Miri, AddressSanitizer and valgrind (the first two need a nightly toolchain)
+	.ci/packages valgrind
+	.ci/memcheck
 
 fuzz: ## run every fuzz target 10 million times, or RUNS=...
 	tests/fuzz/run

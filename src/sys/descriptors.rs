@@ -139,7 +139,8 @@ fn send_without_waiting(line: &[u8]) -> Result<(), Errno> {
 fn write_without_waiting(line: &[u8]) -> Result<(), Errno> {
     const AT_THE_FILES_OWN_OFFSET: libc::c_long = -1;
     let parts = [IoSlice::new(line)];
-    let flags = libc::RWF_NOWAIT;
+    // An argument of syscall(2) is a whole register.
+    let flags = libc::c_long::from(libc::RWF_NOWAIT);
     let offset = AT_THE_FILES_OWN_OFFSET;
     let stderr = stderr().as_raw_fd();
     // SAFETY: an IoSlice has the layout of an iovec, and there is one of them.

@@ -129,12 +129,12 @@ fn bomb(user: i32, limit: i32) {
 
 /// Memory in use and open descriptors of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Size {
-    kilobytes: u64,
-    descriptors: usize,
+pub(crate) struct Size {
+    pub(crate) kilobytes: u64,
+    pub(crate) descriptors: usize,
 }
 
-fn size(pid: i32) -> Size {
+pub(crate) fn size(pid: i32) -> Size {
     let field = process::status_field(pid, "VmRSS").unwrap_or_default();
     let kilobytes = field.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0);
     Size { kilobytes, descriptors: process::descriptors(pid).len() }
@@ -147,9 +147,9 @@ fn size_at_work(init: i32) -> Size {
 }
 
 /// What a process may grow by: its stack and heap reach pages that they had not reached before.
-const GROWTH: u64 = 64;
+pub(crate) const GROWTH: u64 = 64;
 
-fn grew(before: Size, after: Size) -> Option<String> {
+pub(crate) fn grew(before: Size, after: Size) -> Option<String> {
     (after.descriptors != before.descriptors || after.kilobytes > before.kilobytes + GROWTH)
         .then(|| format!("grew from {before:?} to {after:?}"))
 }

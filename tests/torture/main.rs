@@ -25,6 +25,7 @@ mod races;
 mod report;
 mod rivals;
 mod roles;
+mod soak;
 #[allow(
     dead_code,
     unused_imports,
@@ -54,6 +55,7 @@ const STORMS: &[Storm] = &[
     ("queue", "queued real-time signals", load::queued_signals),
     ("trees", "thousands of live descendants", load::thousands_torn_down),
     ("bombs", "fork bombs", load::fork_bombs),
+    ("soak", "orphans, signals and entered processes, all at once", soak::run),
     ("rivals", "the same over dumb-init, tini and catatonit", rivals::run),
     ("hostile", "a hostile COMMAND", hostile::run),
 ];

@@ -24,7 +24,7 @@ pub(crate) fn play(words: &[OsString]) -> ! {
 fn act(words: &[&str]) {
     match words {
         ["subject", habits @ ..] => subject(habits),
-        _ if crate::load::act(words) || crate::hostile::act(words) => {}
+        _ if crate::load::act(words) || crate::hostile::act(words) || crate::soak::act(words) => {}
         _ => panic!("there is no role {words:?}"),
     }
 }

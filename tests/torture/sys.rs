@@ -60,6 +60,12 @@ pub(crate) fn try_kill(pid: i32, signal: Signal) -> io::Result<()> {
     check(unsafe { libc::kill(pid, signal.as_raw()) }.into()).map(drop)
 }
 
+/// Lets this process's children be born in a PID namespace.
+pub(crate) fn enter_pid_namespace(namespace: &OwnedFd) -> io::Result<()> {
+    // SAFETY: it takes two numbers.
+    check(unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWPID) }.into()).map(drop)
+}
+
 /// Unmounts a file system, also one that is in use.
 pub(crate) fn unmount(place: &std::ffi::CStr) -> io::Result<()> {
     let detach: c_int = libc::MNT_DETACH;
