@@ -68,6 +68,17 @@ const RACES: &[Race] = &[
     Race { init: |init| init.as_pid_1(), ..race("TERM to PID 1", Deed::Term, "-- sleep 60", BY_TERM) },
     Race { init: |init| init.on_a_terminal(), ..race("TERM at the terminal", Deed::Term, "-- sleep 60", BY_TERM) },
     race("TERM under --kill-after", Deed::Term, "--kill-after 1h -- sleep 60", BY_TERM),
+    race("TERM in steps", Deed::Term, "--rewrite TERM:USR1@child/10ms/TERM/1h/KILL@all -- sleep 60", &[138]),
+    race("TERM at a wait", Deed::Term, "--rewrite TERM:10ms/TERM@all --kill-after 1h -- sleep 60", BY_TERM),
+    race("TERM after a command", Deed::Term, "--pre-stop : -- sleep 60", BY_TERM),
+    Race {
+        init: |init| init.as_pid_1(),
+        ..race("TERM after a command of PID 1", Deed::Term, "--pre-stop : --grace 1h -- sleep 60", BY_TERM)
+    },
+    Race {
+        init: |init| sheltered(init).on_a_terminal(),
+        ..race("a signal to a shared group", Deed::Signal, "--kill-after 1h -- $ROLE subject", ENDED)
+    },
     race("COMMAND's death", Deed::CommandDies, "-- $ROLE subject", BY_KILL),
     race("COMMAND's death, then a grace", Deed::CommandDies, "--grace 1h -- $ROLE subject daemon", BY_KILL),
     Race {
@@ -320,6 +331,38 @@ const CHANCES: &[Chance] = &[
         signals: [Some(TERM), Some(TERM)],
         within: Duration::from_millis(6),
         statuses: &[9, 137, 143],
+    },
+    Chance {
+        name: "the waits between steps",
+        options: &["--rewrite=TERM:2ms/TERM/2ms/KILL@all"],
+        script: "trap '' TERM; sleep 0.006; exit 9",
+        signals: [Some(TERM), Some(TERM)],
+        within: Duration::from_millis(8),
+        statuses: &[9, 137, 143],
+    },
+    Chance {
+        name: "the end of the command before the stop",
+        options: &["--pre-stop=sleep 0.002"],
+        script: "exec sleep 60",
+        signals: [Some(TERM), Some(TERM)],
+        within: Duration::from_millis(8),
+        statuses: &[143],
+    },
+    Chance {
+        name: "the end of COMMAND before that of the command before the stop",
+        options: &["--pre-stop=sleep 0.004", "--grace=1h"],
+        script: "sleep 0.006 & sleep 0.004; exit 3",
+        signals: [Some(TERM), Some(USR1)],
+        within: Duration::from_millis(8),
+        statuses: &[3, 138, 143],
+    },
+    Chance {
+        name: "the grace's end in a shared group",
+        options: &["-c", "--grace=6ms"],
+        script: "sleep 0.005 & exit 3",
+        signals: [Some(USR1), Some(TERM)],
+        within: Duration::from_millis(9),
+        statuses: &[3, 138, 143],
     },
 ];
 
