@@ -6,7 +6,7 @@ use crate::reach::scope::Scope;
 use crate::rule::Target;
 use crate::signal::Signal;
 use crate::supervisor::proof::Mind;
-use crate::supervisor::{Action, Event, Supervisor};
+use crate::supervisor::{Action, Deadline, Event, Supervisor};
 use crate::sys::Pid;
 
 /// Everything at one moment.
@@ -29,16 +29,22 @@ pub(super) struct Init {
     pub(super) command_reaped: bool,
     /// `Reach::told`: who was told, and how many processes there had been by then.
     pub(super) told: Vec<(Target, u8)>,
-    pub(super) is_armed: bool,
+    /// The deadline that is armed.
+    pub(super) armed: Option<Deadline>,
+    /// COMMAND has not been reaped when all are killed.
+    pub(super) kills_command: bool,
     /// How COMMAND ended, where killing all has seen it.
     pub(super) killed_command: Option<Ended>,
     /// Who was born between a moment that was noted and the signal after it, and so got it unknown, a bit each.
     pub(super) between: u8,
+    /// Who is to be told of the end, or killed.
     pub(super) leave_target: Target,
     pub(super) has_taken_leave: bool,
     /// The last look has found nobody new.
     pub(super) was_settled: bool,
     pub(super) passed_on: u8,
+    /// The time for killing was not enough.
+    pub(super) is_out_of_time: bool,
     /// Who is named as left, a bit each.
     pub(super) left: u8,
     pub(super) finished: Option<Ended>,
@@ -74,19 +80,19 @@ pub(super) enum Step {
     LeaveIsTaken,
     /// `descendants::for_each`.
     Each(Each),
-    /// `KillOrder::carry_out`: one `wait::look` of `reap_all`; `rounds` are those of killing.
+    /// `KillOrder::carry_out`: one `wait::look` of `reap_all`; `is_again` after a round of killing.
     ReapAll {
-        rounds: u8,
+        is_again: bool,
     },
     ReapThenAll {
         pid: u8,
-        rounds: u8,
+        is_again: bool,
     },
     /// `kill::everyone` or `kill::group` with KILL.
     Kill(Option<u8>),
     /// It waits for news of those that were killed, and may be done with waiting.
     AwaitKilled {
-        rounds: u8,
+        is_again: bool,
     },
     Killed,
     ReapCommand,
@@ -100,7 +106,7 @@ pub(super) enum Act {
     ContinueIfStopped(Target),
     TakeLeave(Target),
     ReapCommand,
-    Arm,
+    Arm(Deadline),
     KillAll,
     Finish(Ended),
 }
@@ -153,13 +159,15 @@ impl Init {
             looks: true,
             command_reaped: false,
             told: Vec::new(),
-            is_armed: false,
+            armed: None,
+            kills_command: false,
             killed_command: None,
             between: 0,
             leave_target: Target::Group,
             has_taken_leave: false,
             was_settled: false,
             passed_on: 0,
+            is_out_of_time: false,
             left: 0,
             finished: None,
         }
@@ -192,7 +200,7 @@ impl Init {
                 Action::ContinueIfStopped(target) => Act::ContinueIfStopped(target),
                 Action::TakeLeave(_, target) => Act::TakeLeave(target),
                 Action::ReapCommand => Act::ReapCommand,
-                Action::Arm(..) => Act::Arm,
+                Action::Arm(deadline, _) => Act::Arm(deadline),
                 Action::KillAll(_) => Act::KillAll,
                 Action::Finish(ended) => Act::Finish(ended),
                 other => panic!("{other:?} does not come up here"),

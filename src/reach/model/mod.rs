@@ -35,6 +35,7 @@ struct Scene {
     name: &'static str,
     is_pid_1: bool,
     grace: bool,
+    kill_after: bool,
     linger: bool,
     /// How many TERM, real-time signals and stops come from elsewhere.
     comes: (u8, u8, u8),
@@ -42,15 +43,25 @@ struct Scene {
     leaves: bool,
 }
 
+const SCENE: Scene = Scene {
+    name: "",
+    is_pid_1: false,
+    grace: false,
+    kill_after: false,
+    linger: false,
+    comes: (0, 0, 0),
+    leaves: false,
+};
+
 const SCENES: [Scene; 8] = [
-    Scene { name: "plain", is_pid_1: false, grace: false, linger: false, comes: (0, 0, 1), leaves: true },
-    Scene { name: "signals", is_pid_1: false, grace: false, linger: false, comes: (1, 2, 0), leaves: false },
-    Scene { name: "linger", is_pid_1: false, grace: false, linger: true, comes: (0, 1, 1), leaves: false },
-    Scene { name: "grace", is_pid_1: false, grace: true, linger: false, comes: (0, 0, 0), leaves: true },
-    Scene { name: "grace after a TERM", is_pid_1: false, grace: true, linger: false, comes: (1, 0, 0), leaves: false },
-    Scene { name: "plain, as PID 1", is_pid_1: true, grace: false, linger: false, comes: (1, 1, 0), leaves: false },
-    Scene { name: "linger, as PID 1", is_pid_1: true, grace: false, linger: true, comes: (0, 1, 0), leaves: false },
-    Scene { name: "grace, as PID 1", is_pid_1: true, grace: true, linger: false, comes: (1, 0, 0), leaves: true },
+    Scene { name: "plain", comes: (0, 0, 1), leaves: true, ..SCENE },
+    Scene { name: "signals", comes: (1, 2, 0), ..SCENE },
+    Scene { name: "linger", linger: true, comes: (0, 1, 1), ..SCENE },
+    Scene { name: "grace", grace: true, leaves: true, ..SCENE },
+    Scene { name: "kill-after", kill_after: true, comes: (1, 0, 0), ..SCENE },
+    Scene { name: "plain, as PID 1", is_pid_1: true, comes: (1, 1, 0), ..SCENE },
+    Scene { name: "linger, as PID 1", is_pid_1: true, linger: true, comes: (0, 1, 0), ..SCENE },
+    Scene { name: "grace, as PID 1", is_pid_1: true, grace: true, comes: (1, 0, 0), leaves: true, ..SCENE },
 ];
 
 impl Scene {
@@ -62,7 +73,7 @@ impl Scene {
             stops: if self.is_pid_1 { Stops::Never } else { Stops::WhenAsked },
             pre_stop: false,
             grace: if self.grace { Period::Finite(Duration::from_secs(1)) } else { Period::Zero },
-            kill_after: None,
+            kill_after: self.kill_after.then_some(Duration::from_secs(2)),
             linger: self.linger,
         })
     }
@@ -101,15 +112,15 @@ fn wrong(scene: &Scene, world: &World) -> Option<&'static str> {
         if finish != Ended::Exited(0) && finish != Ended::Signaled(Signal::KILL) {
             return Some("COMMAND's exit status is session-init's");
         }
-        if kernel.of(COMMAND).life != Life::Reaped {
+        let is_named = |pid: u8| init.left & 1 << pid != 0;
+        if kernel.of(COMMAND).life != Life::Reaped && !init.is_out_of_time {
             return Some("COMMAND is reaped");
         }
         let had_ended = |pid: u8| kernel.of(pid).had_ended && kernel.of(pid).parent == INIT;
         if Kernel::pids().any(|pid| had_ended(pid) && kernel.of(pid).life == Life::Zombie) {
             return Some("whatever else had ended by then is reaped");
         }
-        let stays = scene.grace || scene.linger;
-        let is_named = |pid: u8| init.left & 1 << pid != 0;
+        let stays = scene.linger || init.leave_target == Target::All;
         if stays && Kernel::pids().any(|pid| kernel.lives(pid) && !is_named(pid)) {
             return Some("nobody is left, or he is named");
         }

@@ -5,13 +5,11 @@ use super::kernel::{COMMAND, INIT, Kernel, Life};
 use crate::exit::Ended;
 use crate::rule::Target;
 use crate::signal::{Origin, Signal};
-use crate::supervisor::{Deadline, Event, Supervisor};
+use crate::supervisor::{Event, Supervisor};
 
 /// How often to look: `TELLING` and `LOOKING`, of which the latter is 16 and never used up by three.
 const TELLING: u8 = 3;
-const LOOKING: u8 = 4;
-/// After so many rounds of killing it may be over with the time for it.
-const ROUNDS: u8 = 2;
+const LOOKING: u8 = 3;
 
 impl World {
     /// Whether session-init waits, without end, and no signal is pending.
@@ -48,7 +46,7 @@ impl World {
     fn is_no_call(&self, step: &Step) -> bool {
         match step {
             Step::Act(act) => !matches!(act, Act::ContinueIfStopped(_) | Act::TakeLeave(_)),
-            Step::Deadlines => !self.init.is_armed,
+            Step::Deadlines => self.init.armed.is_none(),
             Step::Each(each) => each.at == At::Children && each.listed.is_empty(),
             Step::Killed | Step::Finish(_) | Step::PassOn => true,
             _ => false,
@@ -62,11 +60,11 @@ impl World {
             Step::Look => return next.look(supervisor),
             Step::Wait => return self.wait(supervisor),
             Step::Deadlines => {
-                if next.init.is_armed {
+                if let Some(deadline) = next.init.armed {
                     // It may have passed, or not yet.
                     let mut passed = next.clone();
-                    passed.init.is_armed = false;
-                    passed.init.handle(Event::Passed(Deadline::Grace), supervisor);
+                    passed.init.armed = None;
+                    passed.init.handle(Event::Passed(deadline), supervisor);
                     return vec![next, passed];
                 }
             }
@@ -85,13 +83,14 @@ impl World {
                 next.init.has_taken_leave = true;
             }
             Step::Each(each) => next.go_on(each),
-            Step::ReapAll { rounds } => return next.reap_all(rounds),
-            Step::ReapThenAll { pid, rounds } => {
+            Step::ReapAll { is_again } => return next.reap_all(is_again),
+            Step::ReapThenAll { pid, is_again } => {
                 if pid == COMMAND {
+                    next.init.kills_command = false;
                     next.init.killed_command = Some(Ended::Exited(0));
                 }
                 next.reap(pid);
-                next.init.to_do.push(Step::ReapAll { rounds });
+                next.init.to_do.push(Step::ReapAll { is_again });
             }
             Step::Kill(group) => {
                 for pid in Kernel::pids() {
@@ -101,7 +100,7 @@ impl World {
                     }
                 }
             }
-            Step::AwaitKilled { rounds } => return next.await_killed(rounds),
+            Step::AwaitKilled { is_again } => return next.await_killed(is_again),
             Step::Killed => {
                 let ended = next.init.killed_command;
                 next.init.handle(Event::AllKilled(ended), supervisor);
@@ -178,7 +177,7 @@ impl World {
                 all.push(next);
             }
         }
-        if all.is_empty() && (self.init.looks || self.init.is_armed) {
+        if all.is_empty() && (self.init.looks || self.init.armed.is_some()) {
             woken.init.begin_round();
             all.push(woken);
         }
@@ -200,11 +199,13 @@ impl World {
             }
             Act::TakeLeave(target) => self.take_leave(target),
             Act::ReapCommand => self.init.to_do.push(Step::ReapCommand),
-            Act::Arm => self.init.is_armed = true,
+            Act::Arm(deadline) => self.init.armed = Some(deadline),
             Act::KillAll => {
-                self.init.is_armed = false;
+                self.init.armed = None;
+                self.init.leave_target = Target::All;
+                self.init.kills_command = !self.init.command_reaped;
                 self.init.command_reaped = true;
-                self.init.to_do.extend([Step::Killed, Step::ReapAll { rounds: 0 }]);
+                self.init.to_do.extend([Step::Killed, Step::ReapAll { is_again: false }]);
             }
             Act::Finish(ended) => {
                 self.init.to_do.push(Step::Finish(ended));
@@ -279,45 +280,47 @@ impl World {
     }
 
     /// `KillOrder::reap_all`, and what `carry_out` does after it.
-    fn reap_all(mut self, rounds: u8) -> Vec<Self> {
+    fn reap_all(mut self, is_again: bool) -> Vec<Self> {
         let ended = self.ended_children();
         if !ended.is_empty() {
             let reap = |pid| {
                 let mut next = self.clone();
-                next.init.to_do.push(Step::ReapThenAll { pid, rounds });
+                next.init.to_do.push(Step::ReapThenAll { pid, is_again });
                 next
             };
             return ended.into_iter().map(reap).collect();
         }
         if !self.kernel.children(INIT).is_empty() || self.somebody_is_left() {
-            self.init.to_do.push(Step::AwaitKilled { rounds });
+            self.init.to_do.push(Step::AwaitKilled { is_again });
         }
         vec![self]
     }
 
     /// The wait for CHLD in `carry_out`, and the next round of `kill_once` where there is no news; before the first round
     /// there is no wait.
-    fn await_killed(mut self, rounds: u8) -> Vec<Self> {
-        if rounds > 0 && self.kernel.child.take().is_some() {
-            self.init.to_do.push(Step::ReapAll { rounds });
+    fn await_killed(mut self, is_again: bool) -> Vec<Self> {
+        if is_again && self.kernel.child.take().is_some() {
+            self.init.to_do.push(Step::ReapAll { is_again });
             return vec![self];
         }
         let mut all = Vec::new();
-        if rounds >= ROUNDS {
-            // The time is over. Who lives is named.
+        if is_again {
+            // The time for it may be over now. Who lives is named.
             let mut late = self.clone();
-            late.init.left = 0;
+            late.init.is_out_of_time = true;
             late.init.each(Visit::Name, LOOKING);
             all.push(late);
         }
-        let next_round = (rounds + 1).min(ROUNDS);
-        self.init.to_do.push(Step::ReapAll { rounds: next_round });
+        self.init.to_do.push(Step::ReapAll { is_again: true });
         if self.init.is_pid_1 {
             self.init.to_do.push(Step::Kill(None));
         } else {
             self.init.each(Visit::Kill, LOOKING);
             self.init.each(Visit::Stop, LOOKING);
             self.init.each(Visit::KillGroups, LOOKING);
+            if self.init.kills_command {
+                self.init.to_do.push(Step::Kill(Some(COMMAND)));
+            }
         }
         all.push(self);
         all
