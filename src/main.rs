@@ -7,7 +7,7 @@
 
 use std::ffi::{c_char, c_int};
 
-// A sanitizer sees every block of the system's allocator, and of this one only the chunk: `make memcheck` leaves it out.
+// A sanitizer knows each block of the system's allocator, and of this one the chunk alone (`make memcheck`).
 // SAFETY: the program never has a second thread.
 #[cfg(not(system_allocator))]
 #[global_allocator]

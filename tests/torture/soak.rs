@@ -31,8 +31,8 @@ pub(crate) fn act(words: &[&str]) -> bool {
     true
 }
 
-/// Brings so many processes into the namespace of this PID 1, as `docker exec` does. Each leaves a child behind, which comes
-/// to be an orphan there.
+/// Brings so many processes into the namespace of this PID 1, as `docker exec` does. Each leaves a child behind, which
+/// comes to be an orphan there.
 fn enter(init: &str, count: i32) {
     let namespace = OwnedFd::from(File::open(format!("/proc/{init}/ns/pid")).expect("root may look there"));
     enter_pid_namespace(&namespace).expect("root may enter");
@@ -48,7 +48,7 @@ fn enter(init: &str, count: i32) {
     }
 }
 
-/// Sends them in turns, each once the ones before have been passed on, and looks at session-init's size after each turn.
+/// Sends them in turns, each once the ones before have been passed on, and takes session-init's size after each turn.
 fn send(init: i32, command: i32, count: usize, item: &mut Item) -> Vec<Size> {
     let nothing_pending =
         |pid| process::signal_sets(pid).is_some_and(|sets| sets.pending.iter().all(|signal| signal < rt(0)));
@@ -117,7 +117,7 @@ pub(crate) fn run(length: Length, item: &mut Item) {
     }
     item.tried(format!("{orphans} orphans, {signals} signals and {entered} entered processes below one PID 1"));
     item.lost(format!(
-        "0 zombies, {} signals; {} descriptors at first and {} at last; {} kB of memory at first, {} kB at most, {} kB at last",
+        "0 zombies, {} signals; {} descriptors at first and {} at last; {} kB at first, {} kB at most, {} kB at last",
         signals.saturating_sub(came),
         first.descriptors,
         last.descriptors,

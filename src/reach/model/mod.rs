@@ -1,8 +1,8 @@
 //! The loop and what it calls, step by step, above a [`Kernel`] in which anything may happen between two system calls.
 //!
-//! The decisions are the supervisor's and the scopes are those of this module; the calls stand in the order in which the
-//! real code makes them, and each step says which function it stands for. The search goes through every order of all that
-//! may happen to three processes. Time is no more than whether the grace has passed.
+//! The decisions are the supervisor's and the scopes are those of this module; the calls stand in the order in which
+//! the code makes them, and each step says which function it stands for. The search goes through every order of all
+//! that may happen to three processes. Time is no more than whether a deadline has passed.
 
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "a test fails by panicking")]
 

@@ -296,8 +296,8 @@ impl World {
         vec![self]
     }
 
-    /// The wait for CHLD in `carry_out`, and the next round of `kill_once` where there is no news; before the first round
-    /// there is no wait.
+    /// The wait for CHLD in `carry_out`, and the next round of `kill_once` where there is no news; before the first
+    /// round there is no wait.
     fn await_killed(mut self, is_again: bool) -> Vec<Self> {
         if is_again && self.kernel.child.take().is_some() {
             self.init.to_do.push(Step::ReapAll { is_again });
