@@ -55,7 +55,7 @@ const SCENE: Scene = Scene {
 
 const SCENES: [Scene; 8] = [
     Scene { name: "plain", comes: (0, 0, 1), leaves: true, ..SCENE },
-    Scene { name: "signals", comes: (1, 2, 0), ..SCENE },
+    Scene { name: "signals", comes: (0, 2, 0), ..SCENE },
     Scene { name: "linger", linger: true, comes: (0, 1, 1), ..SCENE },
     Scene { name: "grace", grace: true, leaves: true, ..SCENE },
     Scene { name: "kill-after", kill_after: true, comes: (1, 0, 0), ..SCENE },

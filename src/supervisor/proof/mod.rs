@@ -32,7 +32,7 @@ const GRACE: Duration = Duration::from_secs(5);
 const KILL_AFTER: Duration = Duration::from_secs(7);
 
 /// To whom signals go where no rule says otherwise, and the rules: of each kind, and of kinds that could meet.
-const TABLES: [(Target, &str); 13] = [
+const TABLES: [(Target, &str); 14] = [
     (Target::Group, ""),
     (Target::Session, "HUP@all"),
     (Target::All, "TSTP:TSTP"),
@@ -40,12 +40,13 @@ const TABLES: [(Target, &str); 13] = [
     (Target::Group, "TERM:QUIT,USR1:TERM,HUP:STOP,CONT:0"),
     (Target::Group, "INT:KILL@all/1s/INT,TERM:KILL@all,CONT:TERM"),
     (Target::Group, "TERM:10s/TERM,INT:INT/3s/KILL@all"),
-    (Target::Group, "TERM:TERM@child/10s/TERM/5s/TERM@all/5s/INT@session/5s/KILL@all"),
+    (Target::Group, "TERM:TERM@child/10s/TERM/TERM@all/5s/INT@session/KILL@all"),
     (Target::Session, "TERM:USR1/1s/TERM@all,WINCH:KILL"),
     (Target::Child, "TSTP:TERM/STOP/1s/CONT"),
     (Target::Group, "CONT:1s/CONT@session,TERM:CONT"),
-    (Target::Group, "HUP:1s/HUP@child/HUP,TSTP:1s/TSTP@all"),
-    (Target::Group, "USR1:1s/INT@all/1s/KILL"),
+    (Target::Group, "HUP:1s/HUP@child/HUP"),
+    (Target::Group, "TSTP:1s/TSTP@all"),
+    (Target::Group, "USR1:1s/INT@all/KILL"),
 ];
 
 /// All that the supervisor remembers.
