@@ -17,6 +17,6 @@ complete -c session-init -s s -l subreaper -d 'accepted and ignored: session-ini
 complete -c session-init -s w -l warn-on-reap -d 'print a line for every orphan that is reaped'
 complete -c session-init -s v -l verbose -d 'print every decision to stderr'
 complete -c session-init -l explain -d 'print what becomes of each signal and every setting, and run nothing'
-complete -c session-init -l inspect -d 'print what runs under PID 1, or this one, and what a TERM would do there'
+complete -c session-init -l inspect -d 'print what runs under PID 1, or another, and what a TERM would do'
 complete -c session-init -s h -l help -d 'print this text'
 complete -c session-init -s V -l version -d 'print the version'

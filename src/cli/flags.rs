@@ -300,7 +300,7 @@ pub const FLAGS: &[Flag] = &[
         "inspect",
         Group::Other,
         Effect::Pid(|draft| &mut draft.inspect),
-        &["print what runs under PID 1, or this one, and what a TERM would do there"],
+        &["print what runs under PID 1, or another, and what a TERM would do"],
     ),
     Flag::new(Some('h'), "help", Group::Other, Effect::Print(Page::Help), &["print this text"]),
     Flag::new(Some('V'), "version", Group::Other, Effect::Print(Page::Version), &["print the version"]),

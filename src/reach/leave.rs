@@ -53,12 +53,14 @@ impl Reach<'_> {
             Target::All if process::is_pid_1() && scope == Scope::default() => signal_to::everyone(signal),
             _ => Err(Errno::ESRCH),
         };
+        // Right after the signal: whose child is born later has to be told. Where session-init leaves at once nobody asks.
+        let moment = (sent.is_ok() && target == Target::All).then(Moment::now);
         self.reap_command();
         if self.reap_orphans() && !(process::is_pid_1() && signal_to::somebody_is_left()) {
             return self.as_sent(signal, target, whom, sent);
         }
         if sent.is_ok() {
-            self.note(scope, Moment::now());
+            self.note(scope, moment.unwrap_or_else(Moment::now));
         }
         if !procfs::is_usable() {
             // An orphan in COMMAND's group keeps its id from being another group's.

@@ -244,6 +244,7 @@ impl Kernel {
             name: String::new(),
             is_zombie: process.life == Life::Zombie,
             is_stopped: process.life == Life::Stopped,
+            state: '?',
             parent: number(process.parent),
             group: number(process.group),
             threads: 1,

@@ -228,6 +228,9 @@ impl World {
         let has_told = self.init.told.is_empty() && (target == Target::Group || self.init.is_pid_1);
         self.init.to_do.extend([Step::ReapOrphans { has_told }, Step::ReapCommand]);
         if has_told {
+            if target == Target::All {
+                self.init.to_do.push(Step::Note(target));
+            }
             self.init.to_do.push(Step::Tell(target));
         }
     }
@@ -249,7 +252,7 @@ impl World {
         self.init.to_do.push(Step::LeaveIsTaken);
         let target = self.init.leave_target;
         self.init.each(Visit::Tell(target), TELLING);
-        if has_told {
+        if has_told && target != Target::All {
             self.init.to_do.push(Step::Note(target));
         }
         vec![self]

@@ -3,6 +3,7 @@
 
 /// What a runtime itself does otherwise.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is so or not")]
 pub(crate) struct Traits {
     /// What a write to a read-only root is answered with.
     pub(crate) refusal: &'static str,
