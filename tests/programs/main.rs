@@ -10,6 +10,7 @@
 //! What lacks its program is skipped by name. `cargo test --test programs -- write` writes the document.
 
 mod document;
+mod inspect;
 mod recipe;
 #[path = "../support/mod.rs"]
 mod support;
@@ -67,7 +68,7 @@ struct Case {
 
 fn run_all(report: &Report) -> Result<()> {
     let recipes = recipe::all()?;
-    let mut cases: Vec<_> = recipes.iter().flat_map(cases_of).chain(users::cases()).collect();
+    let mut cases: Vec<_> = recipes.iter().flat_map(cases_of).chain(users::cases()).chain(inspect::cases()).collect();
     cases.retain(|case| report.wants(&case.group, &case.name));
     if cases.is_empty() {
         return Ok(());

@@ -49,7 +49,7 @@ pub(crate) fn all() -> Result<Vec<Recipe>> {
     let recipes = listed.iter().map(|file| Recipe::read(file)).collect();
     let entries = fs::read_dir(folder().join("recipes")).doing("read the folder of recipes")?;
     let mut found: Vec<_> = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    found.retain(|file| file != crate::users::SCRIPT);
+    found.retain(|file| ![crate::users::SCRIPT, crate::inspect::SCRIPT].contains(&file.as_str()));
     found.sort();
     listed.sort_unstable();
     if found == listed {
@@ -85,7 +85,7 @@ impl Recipe {
                 _ => return failed(format!("{file}: '{key}' is not a word of a recipe's head")),
             }
         }
-        recipe.labels = labels(&text_of(&recipe.script)?);
+        recipe.labels = labels_of(&recipe.script)?;
         let says_all = [&recipe.name, &recipe.hurts, &recipe.line].iter().all(|text| !text.is_empty());
         let is_controlled = !recipe.wrong.is_empty() && recipe.wrong.iter().all(|wrong| !wrong.loses.is_empty());
         if says_all && is_controlled { Ok(recipe) } else { failed(format!("{file}: its head lacks something")) }
@@ -94,6 +94,11 @@ impl Recipe {
 
 fn text_of(file: &str) -> Result<String> {
     fs::read_to_string(folder().join("recipes").join(file)).doing(format_args!("read the recipe {file}"))
+}
+
+/// What the script in this file says is kept or lost.
+pub(crate) fn labels_of(file: &str) -> Result<BTreeSet<String>> {
+    Ok(labels(&text_of(file)?))
 }
 
 /// What a script says is kept or lost.
