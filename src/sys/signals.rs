@@ -10,6 +10,11 @@ use std::time::Duration;
 use super::{Errno, check};
 use crate::signal::{Origin, Signal};
 
+#[cfg(all(target_endian = "big", target_pointer_width = "32"))]
+compile_error!(
+    "here the kernel keeps a set of signals as two words, the lower first, and not as one number of 64 bits"
+);
+
 /// A set of signals as the kernel keeps it: bit `n - 1` stands for signal `n`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignalSet(u64);
