@@ -32,7 +32,11 @@ LARGE = chromium default-jdk-headless npm rabbitmq-server
 ALL ?=
 
 # What `make test-dist` uses besides.
-CHECKERS = lintian qemu-user-static
+CHECKERS = lintian openssh-client pacman-package-manager qemu-user-static rpm rpmlint
+
+# For which machines `make dist` builds: all of .ci/machines, or those that are named here.
+MACHINES ?=
+export MACHINES
 
 # `make bench BENCH=--short` takes some seconds and leaves the figures in tests/bench as they are.
 BENCH ?=
@@ -74,6 +78,7 @@ test-programs: static ## run each recipe with its real program, and its wrong li
 
 test-dist: dist ## install what dist has built as its users would, run it as PID 1, and remove it again
 	.ci/packages $(ENGINES) $(CHECKERS)
+	.ci/emulators
 	$(CARGO) test --test dist
 
 # As it ships: SESSION_INIT_BIN says otherwise. STORM=faults runs that one alone, `--table` prints rows for the README.
@@ -124,8 +129,8 @@ bench: static ## measure session-init beside Debian's inits, as root
 static: ## build target/static/session-init, which needs no libc
 	.ci/static
 
-dist: ## build target/dist: programs, packages and images for x86_64 and aarch64
-	.ci/dist
+dist: ## build target/dist: programs, packages and images for every machine, or MACHINES='NAME...'
+	.ci/dist $(MACHINES)
 
 # No prerequisites: what is there is taken as it is, so that `sudo make install` after `make` needs no Cargo.
 $(CARGO_TARGET_DIR)/release/session-init:

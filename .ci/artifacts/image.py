@@ -1,6 +1,8 @@
-"""An image for each machine that holds the program and nothing else, to be copied from.
+"""Images that hold the program and nothing else, to be copied from: one for each machine, and one of all machines.
 
-It is an OCI image layout, and what `docker save` makes, in one: podman and containerd read the one, docker the other.
+Each is an OCI image layout, and what `docker save` makes, in one: podman, containerd and a docker that keeps its images
+with containerd read the one, any other docker the other. That one knows no image of several machines: of the image of all
+it makes an image for each, which has the machine in its tag.
 """
 
 import hashlib
@@ -14,15 +16,37 @@ OCI = "application/vnd.oci.image"
 
 
 def make(product: Product, machine: Machine) -> File:
-    name = f"localhost/{product.name}:{product.version}"
+    """The image for one machine."""
+    entry, blobs = _image(product, machine)
+    stem = f"{product.name}-{product.version}-image-{machine.image.replace('/', '')}"
+    return _layout(product, stem, entry, blobs, [_for_docker(_name(product), blobs)])
+
+
+def index(product: Product) -> File:
+    """The image of all machines."""
+    images = [(machine, *_image(product, machine)) for machine in product.machines]
+    content = _json(_index([entry for _, entry, _ in images]))
+    docker = [
+        _for_docker(f"{_name(product)}-{machine.image.replace('/', '')}", blobs) for machine, _, blobs in images
+    ]
+    blobs = [_blob(content), *(blob for _, _, blobs in images for blob in blobs)]
+    entry = _descriptor(f"{OCI}.index.v1+json", content)
+    return _layout(product, f"{product.name}-{product.version}-image", entry, blobs, docker)
+
+
+def _name(product: Product) -> str:
+    return f"localhost/{product.name}:{product.version}"
+
+
+def _image(product: Product, machine: Machine) -> tuple:
+    """What an index says about the image for a machine, and its parts: the manifest, the config and the layer."""
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(product.date))
     layer = tar([File(product.name, product.binary(machine), 0o755)], product.date)
     labels = {"title": product.name, "version": product.version, "licenses": product.license}
     config = _json(
         {
             "created": created,
-            "architecture": machine.short,
-            "os": "linux",
+            **machine.platform,
             "config": {
                 "Entrypoint": [f"/{product.name}"],
                 "Labels": {f"org.opencontainers.image.{key}": value for key, value in labels.items()},
@@ -39,18 +63,29 @@ def make(product: Product, machine: Machine) -> File:
             "layers": [_descriptor(f"{OCI}.layer.v1.tar", layer)],
         }
     )
-    entry = _descriptor(f"{OCI}.manifest.v1+json", manifest)
-    entry["platform"] = {"architecture": machine.short, "os": "linux"}
+    entry = _descriptor(f"{OCI}.manifest.v1+json", manifest) | {"platform": machine.platform}
+    return entry, [_blob(manifest), _blob(config), _blob(layer)]
+
+
+def _layout(product: Product, stem: str, entry: dict, blobs: list, docker: list) -> File:
+    name = _name(product)
     entry["annotations"] = {"org.opencontainers.image.ref.name": name, "io.containerd.image.name": name}
-    index = {"schemaVersion": 2, "mediaType": f"{OCI}.index.v1+json", "manifests": [entry]}
-    docker = [{"Config": _blob(config).path, "RepoTags": [name], "Layers": [_blob(layer).path]}]
     files = [
         File("oci-layout", _json({"imageLayoutVersion": "1.0.0"})),
-        File("index.json", _json(index)),
+        File("index.json", _json(_index([entry]))),
         File("manifest.json", _json(docker)),
-        *map(_blob, (config, manifest, layer)),
+        *blobs,
     ]
-    return File(f"{product.name}-{product.version}-image-{machine.short}.tar", tar(files, product.date))
+    return File(f"{stem}.tar", tar(files, product.date))
+
+
+def _index(entries: list) -> dict:
+    return {"schemaVersion": 2, "mediaType": f"{OCI}.index.v1+json", "manifests": entries}
+
+
+def _for_docker(name: str, blobs: list) -> dict:
+    _, config, layer = blobs
+    return {"Config": config.path, "RepoTags": [name], "Layers": [layer.path]}
 
 
 def _descriptor(kind: str, content: bytes) -> dict:

@@ -16,27 +16,45 @@ OLDEST = 315532800
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine, as those call it who will look for it."""
+    """A machine, and what those call it who will look for it: a line of .ci/machines."""
 
-    cpu: str
-    """The kernel, Rust and Python."""
-    short: str
-    """Debian, Go and container images."""
+    name: str
+    target: str
+    image: str
+    debian: str
+    gnu: str
+    suite: str
+    wheel: str
+    limit: str
 
     @property
-    def target(self) -> str:
-        return f"{self.cpu}-unknown-linux-musl"
+    def names(self) -> list:
+        """What its program is called: as the kernel, container images and Debian call the machine."""
+        names = {self.name, self.image.replace("/", ""), self.debian}
+        # There is no ARM between these two for those who link nothing.
+        return sorted(names | {"armv6"} if self.name == "armel" else names)
+
+    @property
+    def platform(self) -> dict:
+        """As an image's manifest says it."""
+        architecture, _, variant = self.image.partition("/")
+        return {"architecture": architecture, "os": "linux"} | ({"variant": variant} if variant else {})
 
 
-MACHINES = (Machine("x86_64", "amd64"), Machine("aarch64", "arm64"))
+def machines(names: list) -> list:
+    """Those of these names, or all."""
+    lines = (ROOT / ".ci/machines").read_text().splitlines()
+    known = [Machine(*line.split()) for line in lines if not line.startswith("#")]
+    return [machine for machine in known if not names or machine.name in names]
 
 
 class Product:
     """session-init, as its manifest describes it."""
 
-    def __init__(self) -> None:
+    def __init__(self, machines: list) -> None:
+        self.machines = machines
         command = [os.environ.get("CARGO", "cargo"), "metadata", "--format-version=1", "--locked"]
-        command.append(f"--filter-platform={MACHINES[0].target}")
+        command.append(f"--filter-platform={machines[0].target}")
         self.cargo = json.loads(subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
         root = self.cargo["resolve"]["root"]
         self.package = next(package for package in self.cargo["packages"] if package["id"] == root)

@@ -10,7 +10,7 @@ import time
 import uuid
 
 from archive import File
-from product import MACHINES, Product
+from product import Product
 
 
 def make(product: Product) -> File:
@@ -95,7 +95,7 @@ def _component(product: Product, package: dict, is_linked: bool) -> dict:
 
 def _compiler(product: Product) -> dict:
     """The version of the compiler, and so of its library, where the program says it."""
-    found = re.search(rb"rustc version ([0-9.]+)", product.binary(MACHINES[0]))
+    found = re.search(rb"rustc version ([0-9.]+)", product.binary(product.machines[0]))
     return {"version": found[1].decode()} if found else {}
 
 

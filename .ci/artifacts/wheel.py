@@ -13,7 +13,9 @@ LIBCS = ("manylinux2014", "manylinux_2_17", "musllinux_1_1")
 def make(product: Product, machine: Machine) -> File:
     stem = f"{product.name.replace('-', '_')}-{product.version}"
     data, info = f"{stem}.data", f"{stem}.dist-info"
-    platforms = [f"{libc}_{machine.cpu}" for libc in LIBCS]
+    # pip takes no wheel for this or that libc on an old ARM.
+    libcs = ("linux",) if machine.name == "armel" else LIBCS
+    platforms = [f"{libc}_{machine.wheel}" for libc in libcs]
     share, completions = f"{data}/data/share", ".docs/completions"
     files = [
         File(f"{data}/scripts/{product.name}", product.binary(machine), 0o755),

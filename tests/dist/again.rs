@@ -23,7 +23,7 @@ fn again(bench: &Bench<'_>) -> Result<String> {
     let kept = repository().join("target/static-build");
     for entry in fs::read_dir(kept).doing("read target/static-build")? {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        if name.starts_with("musl-") {
+        if name.starts_with("musl-") || name == "nfpm" {
             copy(bench, &[&format!("./target/static-build/{name}")], &folder)?;
         }
     }

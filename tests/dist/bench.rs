@@ -6,36 +6,87 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::image::Images;
-use crate::problem::{Doing as _, Result, failed};
+use crate::problem::{Doing as _, Result, failed, skipped};
 use crate::process::{Job, read};
 use crate::report::Report;
-use crate::scratch::Scratch;
+use crate::scratch::{Scratch, need};
 
-/// A machine that there are artifacts for.
+/// A machine that there are artifacts for: a line of .ci/machines.
 #[derive(Debug)]
 pub(crate) struct Machine {
-    /// As the kernel, Rust and Python call it.
-    pub(crate) cpu: &'static str,
-    /// As Debian, Go and container images call it.
-    pub(crate) short: &'static str,
+    /// As the kernel calls it.
+    pub(crate) name: &'static str,
+    /// As Rust calls it.
+    pub(crate) target: &'static str,
+    /// As container images call it, with its variant behind a slash.
+    pub(crate) image: &'static str,
+    /// As Debian calls it.
+    pub(crate) debian: &'static str,
+    /// As Python calls it.
+    pub(crate) wheel: &'static str,
+    /// How many bytes the program may have.
+    pub(crate) limit: u64,
 }
 
 impl Machine {
-    /// Does it run here without an emulator?
-    pub(crate) fn is_ours(&self) -> bool {
-        self.cpu == env::consts::ARCH
+    fn from_line(line: &'static str) -> Option<Self> {
+        let mut words = line.split_ascii_whitespace();
+        let (name, target, image, debian) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        let mut words = words.skip(2);
+        let (wheel, limit) = (words.next()?, words.next()?.parse().ok()?);
+        Some(Self { name, target, image, debian, wheel, limit })
     }
 
-    pub(crate) fn target(&self) -> String {
-        format!("{}-unknown-linux-musl", self.cpu)
+    /// Is it the machine we are on?
+    pub(crate) fn is_ours(&self) -> bool {
+        self.name == env::consts::ARCH
+    }
+
+    /// The emulator without which its programs do not run here.
+    pub(crate) fn emulator(&self) -> Option<String> {
+        let name = match self.name {
+            "armv7" | "armel" => "arm",
+            // Every kernel of x86_64 that containers are used with runs these too.
+            "i686" if env::consts::ARCH == "x86_64" => return None,
+            "i686" => "i386",
+            name => name,
+        };
+        (!self.is_ours()).then(|| format!("qemu-{name}-static"))
+    }
+
+    /// The same as a file.
+    pub(crate) fn need_emulator(&self) -> Result<Option<PathBuf>> {
+        let Some(name) = self.emulator() else { return Ok(None) };
+        if self.name != "loongarch64" {
+            return need(&name).map(Some);
+        }
+        // Under that of Debian 12 it hangs.
+        let newer = repository().join("target/static-build/emulators/usr/bin/qemu-loongarch64");
+        if newer.is_file() { Ok(Some(newer)) } else { skipped("there is no qemu-user 10: see .ci/emulators") }
+    }
+
+    /// What it is called where there can be no slash.
+    pub(crate) fn short(&self) -> String {
+        self.image.replace('/', "")
+    }
+
+    /// As an image calls its platform.
+    pub(crate) fn platform(&self) -> String {
+        format!("linux/{}", self.image)
     }
 }
 
-pub(crate) const MACHINES: [Machine; 2] =
-    [Machine { cpu: "x86_64", short: "amd64" }, Machine { cpu: "aarch64", short: "arm64" }];
+/// The machines that `make dist` has built for: all, or those that MACHINES names.
+pub(crate) static MACHINES: LazyLock<Vec<Machine>> = LazyLock::new(|| {
+    let wanted = env::var("MACHINES").unwrap_or_default();
+    let lines = include_str!("../../.ci/machines").lines().filter(|line| !line.starts_with('#'));
+    let is_wanted = |machine: &Machine| wanted.is_empty() || wanted.split(' ').any(|name| name == machine.name);
+    lines.filter_map(Machine::from_line).filter(is_wanted).collect()
+});
 
 /// What every case needs.
 #[derive(Debug)]
@@ -57,7 +108,7 @@ pub(crate) type Listing = BTreeMap<PathBuf, String>;
 impl<'suite> Bench<'suite> {
     pub(crate) fn new(scratch: &'suite Scratch, report: &'suite Report) -> Result<Self> {
         let dist = repository().join("target/dist");
-        let program = dist.join(format!("session-init-{}", our_machine()?.cpu));
+        let program = dist.join(format!("session-init-{}", our_machine()?.name));
         if !program.is_file() {
             return failed(format!("there is no {}: run 'make dist'", program.display()));
         }

@@ -107,7 +107,7 @@ fn sbom_is_complete(bench: &Bench<'_>) -> Result<String> {
     let text = fs::read_to_string(sbom(bench)?)?;
     let marks = text.split("\"purl\": \"pkg:cargo/").skip(1).filter_map(|rest| rest.split('"').next());
     let named: BTreeSet<_> = marks.map(str::to_owned).collect();
-    for machine in &MACHINES {
+    for machine in MACHINES.iter() {
         let needed = tree(bench, machine)?;
         if named != needed {
             return failed(format!("it names {named:?}, and Cargo {needed:?}"));
@@ -119,7 +119,7 @@ fn sbom_is_complete(bench: &Bench<'_>) -> Result<String> {
 fn tree(bench: &Bench<'_>, machine: &Machine) -> Result<BTreeSet<String>> {
     let mut tree = cargo();
     tree.args(["tree", "--locked", "--prefix=none", "--edges=normal,build", "--format={p}", "--target"]);
-    tree.arg(machine.target());
+    tree.arg(machine.target);
     let output = bench.run(tree)?;
     let packages = output.lines().filter_map(|line| line.split_once(" v"));
     Ok(packages.map(|(name, rest)| format!("{name}@{}", rest.split(' ').next().unwrap_or_default())).collect())

@@ -17,7 +17,7 @@ fn install(bench: &Bench<'_>, prefix: &str, setting: Option<&str>) -> Result<Str
     let root = Root::new(bench, machine)?;
     let words = [
         format!("DESTDIR={}", root.folder.display()),
-        format!("BINARY={}", bench.artifact(&format!("session-init-{}", machine.cpu))?.display()),
+        format!("BINARY={}", bench.artifact(&format!("session-init-{}", machine.name))?.display()),
     ];
     // It takes what is there, and needs no Cargo.
     let make = |target| {

@@ -1,17 +1,21 @@
 //! The files as they are: their sums and names, the programs, and the archives to unpack.
 
 use std::fs;
-use std::path::Path;
 
 use crate::bench::{Bench, MACHINES, Machine, VERSION, expect_files, our_machine, repository};
+use crate::elf;
 use crate::problem::{Doing as _, Result, failed};
 use crate::root::Root;
 
 pub(crate) fn run(bench: &Bench<'_>) {
     let case = |name: &str, case: fn(&Bench<'_>) -> Result<String>| bench.report.case("files", name, || case(bench));
     case("SHA256SUMS holds for every file", sums);
-    case("each program has both names", names);
+    case("each program has the names of others for its machine", names);
     case("cargo-binstall would find the program", binstall);
+    case("a writable segment with code is noticed", |bench| {
+        let machine = our_machine()?;
+        elf::expect_noticed(&fs::read(bench.artifact(&format!("session-init-{}", machine.name))?)?, machine)
+    });
     case("a PID 1 that is no init is noticed", |bench| Root::new(bench, our_machine()?)?.expect_no_init());
 }
 
@@ -31,13 +35,17 @@ fn sums(bench: &Bench<'_>) -> Result<String> {
 }
 
 fn names(bench: &Bench<'_>) -> Result<String> {
-    for machine in &MACHINES {
+    let mut names = 0_usize;
+    for machine in MACHINES.iter() {
         let read = |name| fs::read(bench.dist.join(format!("session-init-{name}"))).doing(format_args!("read {name}"));
-        if read(machine.cpu)? != read(machine.short)? {
-            return failed(format!("{} and {} differ", machine.cpu, machine.short));
+        for name in [&machine.short(), machine.debian] {
+            if read(machine.name)? != read(name)? {
+                return failed(format!("{} and {name} differ", machine.name));
+            }
+            names = names.saturating_add(1);
         }
     }
-    Ok("x86_64 is amd64, aarch64 is arm64".to_owned())
+    Ok(format!("{names} of container images and of Debian"))
 }
 
 /// Fills in what the manifest tells cargo-binstall, and looks for it.
@@ -47,12 +55,12 @@ fn binstall(bench: &Bench<'_>) -> Result<String> {
         let line = manifest.lines().find_map(|line| line.strip_prefix(&format!("{key} = \"")));
         line.and_then(|line| line.strip_suffix('"')).map_or_else(|| failed(format!("there is no {key}")), Ok)
     };
-    for machine in &MACHINES {
+    for machine in MACHINES.iter() {
         let fill = |template: &str| {
             template
                 .replace("{ name }", "session-init")
                 .replace("{ version }", VERSION)
-                .replace("{ target }", &machine.target())
+                .replace("{ target }", machine.target)
                 .replace("{ bin }", "session-init")
                 .replace("{ binary-ext }", "")
         };
@@ -66,35 +74,31 @@ fn binstall(bench: &Bench<'_>) -> Result<String> {
 
 /// The program by itself, put into an image.
 pub(crate) fn program(bench: &Bench<'_>, machine: &Machine) -> Result<String> {
-    let file = bench.artifact(&format!("session-init-{}", machine.cpu))?;
-    expect_static(bench, &file, machine)?;
+    let file = bench.artifact(&format!("session-init-{}", machine.name))?;
+    let content = fs::read(&file)?;
+    elf::expect_safe(&content, machine)?;
+    let size = fs::metadata(&file)?.len();
+    if size > machine.limit {
+        return failed(format!("it has {size} bytes, and may have {}", machine.limit));
+    }
+    let read = bench.tool("readelf", ["--wide", "--sections", "--symbols", &file.to_string_lossy()])?;
+    for unwanted in [".symtab", ".debug_info"] {
+        if read.contains(unwanted) {
+            return failed(format!("there is {unwanted} in it: {read}"));
+        }
+    }
     let root = Root::new(bench, machine)?;
     let target = root.path("/usr/local/bin/session-init");
     bench.tool("install", ["-m", "755", &file.to_string_lossy(), &target.to_string_lossy()])?;
     root.expect_init("/usr/local/bin/session-init")?;
     fs::remove_file(target)?;
     root.remove(&[])?;
-    Ok(format!("static, stripped, {} bytes, an init", fs::metadata(file)?.len()))
-}
-
-fn expect_static(bench: &Bench<'_>, file: &Path, machine: &Machine) -> Result<()> {
-    let read = bench.tool("readelf", ["--wide", "--headers", "--symbols", &file.to_string_lossy()])?;
-    let name = if machine.cpu == "x86_64" { "X86-64" } else { "AArch64" };
-    let is_for = read.lines().any(|line| line.trim_start().starts_with("Machine:") && line.ends_with(name));
-    if !is_for {
-        return failed(format!("it is not for {name}: {read}"));
-    }
-    for unwanted in ["INTERP", "NEEDED", ".symtab", ".debug_info"] {
-        if read.contains(unwanted) {
-            return failed(format!("there is {unwanted} in it: {read}"));
-        }
-    }
-    Ok(())
+    Ok(format!("static, stripped, {size} bytes, an init"))
 }
 
 /// The archive, unpacked into `/opt`.
 pub(crate) fn tarball(bench: &Bench<'_>, machine: &Machine) -> Result<String> {
-    let name = format!("session-init-{VERSION}-{}", machine.target());
+    let name = format!("session-init-{VERSION}-{}", machine.target);
     let archive = bench.artifact(&format!("{name}.tar.gz"))?;
     let root = Root::new(bench, machine)?;
     let opt = root.path("/opt");

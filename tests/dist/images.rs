@@ -11,12 +11,14 @@ use crate::scratch::need_all;
 
 const LOAD: &str = "the image is loaded, run and removed";
 const COPY: &str = "an image is built that copies from it";
+const ALL: &str = "of the image of all machines it takes its own";
 
 pub(crate) fn run(bench: &Bench<'_>) {
-    for machine in &MACHINES {
-        bench.report.case(machine.cpu, "image", || contents(bench, machine));
+    for machine in MACHINES.iter() {
+        bench.report.case(machine.name, "image", || contents(bench, machine));
     }
-    let is_wanted = |group| bench.report.wants(group, LOAD) || bench.report.wants(group, COPY);
+    let is_wanted =
+        |group| bench.report.wants(group, LOAD) || bench.report.wants(group, COPY) || bench.report.wants(group, ALL);
     // What the engines themselves would start with `--init`, which no case here does.
     let no_init = bench.dist.join("SHA256SUMS");
     if is_wanted("docker") {
@@ -25,7 +27,12 @@ pub(crate) fn run(bench: &Bench<'_>) {
     if is_wanted("podman") {
         with(bench, "podman", &podman::set_up(bench.scratch, &bench.images, &no_init));
     }
-    bench.report.case("containerd", LOAD, || containerd(bench));
+    let is_wanted = bench.report.wants("containerd", LOAD) || bench.report.wants("containerd", ALL);
+    if is_wanted {
+        let engine = containerd_engine(bench);
+        bench.report.case("containerd", LOAD, || containerd(bench, engine.as_ref().map_err(Clone::clone)?));
+        bench.report.case("containerd", ALL, || index_in_containerd(bench, engine.as_ref().map_err(Clone::clone)?));
+    }
 }
 
 fn name() -> String {
@@ -33,7 +40,7 @@ fn name() -> String {
 }
 
 fn archive(bench: &Bench<'_>, machine: &Machine) -> Result<String> {
-    let file = bench.artifact(&format!("session-init-{VERSION}-image-{}.tar", machine.short))?;
+    let file = bench.artifact(&format!("session-init-{VERSION}-image-{}.tar", machine.short()))?;
     Ok(file.to_string_lossy().into_owned())
 }
 
@@ -50,7 +57,7 @@ fn contents(bench: &Bench<'_>, machine: &Machine) -> Result<String> {
         return failed(format!("its layer holds {files}"));
     }
     bench.tool("tar", ["-xf", &layer.to_string_lossy(), "-C", &folder.to_string_lossy()])?;
-    let program = bench.artifact(&format!("session-init-{}", machine.cpu))?;
+    let program = bench.artifact(&format!("session-init-{}", machine.name))?;
     if fs::read(folder.join("session-init"))? != fs::read(program)? {
         return failed("it holds another program");
     }
@@ -62,41 +69,81 @@ fn with(bench: &Bench<'_>, group: &str, engine: &Result<CommandLine<'_>>) {
     let engine = engine.as_ref();
     bench.report.case(group, LOAD, || load(bench, engine.map_err(Clone::clone)?));
     bench.report.case(group, COPY, || copy(bench, engine.map_err(Clone::clone)?));
+    bench.report.case(group, ALL, || index(bench, engine.map_err(Clone::clone)?));
 }
 
 fn load(bench: &Bench<'_>, engine: &CommandLine<'_>) -> Result<String> {
-    for machine in &MACHINES {
+    for machine in MACHINES.iter() {
         engine.run_command(&["load", "--input", &archive(bench, machine)?])?;
-        let format = "--format={{.Os}}/{{.Architecture}}";
-        let platform = engine.run_command(&["image", "inspect", format, &name()])?;
-        if platform.trim_end() != format!("linux/{}", machine.short) {
-            return failed(format!("the image for {} is for {platform}", machine.short));
-        }
+        expect_platform(engine, &name(), machine)?;
         if machine.is_ours() {
-            let container = Container { command: vec!["--version".to_owned()], ..image(bench, &name()) };
-            expect_version(&bench.run(engine.run(&container)?)?)?;
+            expect_to_run(bench, engine, &name())?;
         }
         remove(engine, &name())?;
     }
-    Ok("for both machines".to_owned())
+    Ok(format!("for {} machines", MACHINES.len()))
+}
+
+fn expect_platform(engine: &CommandLine<'_>, name: &str, machine: &Machine) -> Result<()> {
+    // podman may know no variant, or may have none to tell.
+    let platform = engine.run_command(&["image", "inspect", "--format={{.Os}}/{{.Architecture}}", name])?;
+    let platform = platform.trim_end();
+    if platform == machine.platform() || machine.platform().starts_with(&format!("{platform}/")) {
+        return Ok(());
+    }
+    failed(format!("the image for {} is for {platform}", machine.image))
+}
+
+fn expect_to_run(bench: &Bench<'_>, engine: &CommandLine<'_>, name: &str) -> Result<()> {
+    let container = Container { command: vec!["--version".to_owned()], ..image(bench, name) };
+    expect_version(&bench.run(engine.run(&container)?)?)
+}
+
+/// The image of all machines. A docker with a store of its own makes an image for each of it.
+fn index(bench: &Bench<'_>, engine: &CommandLine<'_>) -> Result<String> {
+    let ours = our_machine()?;
+    engine.run_command(&[
+        "load",
+        "--input",
+        &bench.artifact(&format!("session-init-{VERSION}-image.tar"))?.to_string_lossy(),
+    ])?;
+    let by_machine = |machine: &Machine| format!("{}-{}", name(), machine.short());
+    let is_split = !engine.run_command(&["image", "ls", "--quiet", &by_machine(ours)])?.is_empty();
+    let own = if is_split { by_machine(ours) } else { name() };
+    expect_platform(engine, &own, ours)?;
+    expect_to_run(bench, engine, &own)?;
+    expect_to_be_copied_from(bench, engine, &own)?;
+    if !is_split {
+        remove(engine, &name())?;
+        return Ok("by one name".to_owned());
+    }
+    for machine in MACHINES.iter() {
+        expect_platform(engine, &by_machine(machine), machine)?;
+        remove(engine, &by_machine(machine))?;
+    }
+    Ok("by a tag for each machine".to_owned())
 }
 
 fn copy(bench: &Bench<'_>, engine: &CommandLine<'_>) -> Result<String> {
     engine.run_command(&["load", "--input", &archive(bench, our_machine()?)?])?;
+    expect_to_be_copied_from(bench, engine, &name())?;
+    remove(engine, &name())?;
+    Ok("its PID 1 is an init".to_owned())
+}
+
+/// Builds an image that has session-init from this one, and sees whether it is an init there.
+fn expect_to_be_copied_from(bench: &Bench<'_>, engine: &CommandLine<'_>, name: &str) -> Result<()> {
     let dockerfile = format!(
         "FROM {BASE}\n\
-         COPY --from={} /session-init /usr/local/bin/session-init\n\
-         ENTRYPOINT [\"session-init\", \"--\"]\n",
-        name()
+         COPY --from={name} /session-init /usr/local/bin/session-init\n\
+         ENTRYPOINT [\"session-init\", \"--\"]\n"
     );
     let tag = "localhost/copied:latest";
     engine.build(tag, &dockerfile)?;
     let command = ["sh", "-c", pid_1::SCRIPT].map(str::to_owned).to_vec();
     let container = Container { command, ..image(bench, tag) };
     pid_1::expect_init(bench.scratch, engine.run(&container)?, "session-init")?;
-    remove(engine, tag)?;
-    remove(engine, &name())?;
-    Ok("its PID 1 is an init".to_owned())
+    remove(engine, tag)
 }
 
 fn image(bench: &Bench<'_>, name: &str) -> Container {
@@ -109,31 +156,63 @@ fn remove(engine: &CommandLine<'_>, name: &str) -> Result<()> {
     if left.trim_end().is_empty() { Ok(()) } else { failed(format!("{name} is still there")) }
 }
 
-fn containerd(bench: &Bench<'_>) -> Result<String> {
+fn containerd_engine<'suite>(bench: &Bench<'suite>) -> Result<Containerd<'suite>> {
     need_all(&["containerd", "ctr", "runc"])?;
     let Images { root, archives } = &bench.images;
-    let engine = Containerd::start(bench.scratch, &Images { root: root.clone(), archives: archives.clone() })?;
-    let ctr = |words: &[&str]| bench.run(engine.command(words));
-    for machine in &MACHINES {
-        let platform = format!("linux/{}", machine.short);
-        ctr(&["images", "import", "--platform", &platform, &archive(bench, machine)?])?;
-        let images = ctr(&["images", "ls"])?;
-        let is_listed = images.lines().any(|line| line.starts_with(&name()) && line.contains(&platform));
-        if !is_listed {
-            return failed(format!("the image for {platform} is not in the list: {images}"));
-        }
+    Containerd::start(bench.scratch, &Images { root: root.clone(), archives: archives.clone() })
+}
+
+fn containerd(bench: &Bench<'_>, engine: &Containerd<'_>) -> Result<String> {
+    for machine in MACHINES.iter() {
+        let platform = machine.platform();
+        bench.run(engine.command(&["images", "import", "--platform", &platform, &archive(bench, machine)?]))?;
+        expect_listed(bench, engine, &[&platform])?;
         if machine.is_ours() {
-            // The image has no shell: its root is the program, and what a case needs besides is mounted.
-            let mount = format!("type=bind,src={},dst=/bin,options=rbind:ro", root.join("bin").display());
-            let container = bench.scratch.name();
-            let mut run = engine.command(&["run", "--rm", "--mount", &mount, &name(), &container]);
-            run.args(["/session-init", "--", "sh", "-c", pid_1::SCRIPT]);
-            pid_1::expect_init(bench.scratch, run, "session-init")?;
+            expect_init_in_containerd(bench, engine)?;
         }
-        ctr(&["images", "rm", "--sync", &name()])?;
-        if ctr(&["images", "ls", "--quiet"])?.lines().any(|line| line == name()) {
-            return failed("the image is still there");
-        }
+        remove_from_containerd(bench, engine)?;
     }
-    Ok("for both machines; its PID 1 is an init".to_owned())
+    Ok(format!("for {} machines; its PID 1 is an init", MACHINES.len()))
+}
+
+fn index_in_containerd(bench: &Bench<'_>, engine: &Containerd<'_>) -> Result<String> {
+    let file = bench.artifact(&format!("session-init-{VERSION}-image.tar"))?;
+    // Every part of it, as a registry has it; what is run is the part for this machine.
+    bench.run(engine.command(&["images", "import", "--all-platforms", &file.to_string_lossy()]))?;
+    let platforms: Vec<_> = MACHINES.iter().map(Machine::platform).collect();
+    expect_listed(bench, engine, &platforms.iter().map(String::as_str).collect::<Vec<_>>())?;
+    expect_init_in_containerd(bench, engine)?;
+    remove_from_containerd(bench, engine)?;
+    Ok("by one name; its PID 1 is an init".to_owned())
+}
+
+fn expect_listed(bench: &Bench<'_>, engine: &Containerd<'_>, platforms: &[&str]) -> Result<()> {
+    let images = bench.run(engine.command(&["images", "ls"]))?;
+    let line = images.lines().find(|line| line.starts_with(&format!("{} ", name())));
+    let known: Vec<_> = line.unwrap_or_default().split([' ', ',']).collect();
+    // Of the image for one ARM alone, this containerd takes no notice which it is for.
+    let is_known = |platform: &&str| {
+        let platform = if let ["linux/arm/v5"] = platforms { "linux/arm/v7" } else { platform };
+        known.contains(&platform)
+    };
+    let count = known.iter().filter(|word| word.starts_with("linux/")).count();
+    if platforms.iter().all(is_known) && count == platforms.len() {
+        return Ok(());
+    }
+    failed(format!("the image for {platforms:?} is not in the list: {images}"))
+}
+
+/// The image has no shell: its root is the program, and what a case needs besides is mounted.
+fn expect_init_in_containerd(bench: &Bench<'_>, engine: &Containerd<'_>) -> Result<()> {
+    let Images { root, .. } = &bench.images;
+    let mount = format!("type=bind,src={},dst=/bin,options=rbind:ro", root.join("bin").display());
+    let mut run = engine.command(&["run", "--rm", "--mount", &mount, &name(), &bench.scratch.name()]);
+    run.args(["/session-init", "--", "sh", "-c", pid_1::SCRIPT]);
+    pid_1::expect_init(bench.scratch, run, "session-init")
+}
+
+fn remove_from_containerd(bench: &Bench<'_>, engine: &Containerd<'_>) -> Result<()> {
+    bench.run(engine.command(&["images", "rm", "--sync", &name()]))?;
+    let left = bench.run(engine.command(&["images", "ls", "--quiet"]))?;
+    if left.lines().any(|line| line == name()) { failed("the image is still there") } else { Ok(()) }
 }

@@ -21,15 +21,21 @@ mod support;
 mod terminal;
 
 mod again;
+mod alpine;
+mod arch;
 mod bench;
 mod checkers;
 mod checkout;
 mod crate_package;
 mod debian;
+mod elf;
 mod files;
 mod images;
 mod pid_1;
 mod root;
+mod rpm;
+mod signed;
+mod smoke;
 mod wheel;
 
 use std::env;
@@ -46,7 +52,8 @@ use support::{problem, process, report, scratch, sys};
 fn main() -> ExitCode {
     let report = Report::new(env::args().skip(1).filter(|word| !word.starts_with('-')).collect());
     if let Err(problem) = run(&report) {
-        report.case("suite", "set-up", || Err(problem));
+        // Whichever cases are wanted, without it there is none.
+        report.last_case("suite", "set-up", || Err(problem));
     }
     let passed = report.sum_up();
     if let Some(signal) = sys::interrupted_by() {
@@ -74,7 +81,8 @@ fn run_in(scratch: &Scratch, report: &Report) -> Result<()> {
         threads.spawn(|| again::run(&bench));
         threads.spawn(|| {
             files::run(&bench);
-            for machine in &MACHINES {
+            signed::run(&bench);
+            for machine in MACHINES.iter() {
                 packages(&bench, machine);
             }
             images::run(&bench);
@@ -91,13 +99,17 @@ fn run_in(scratch: &Scratch, report: &Report) -> Result<()> {
 type Case = fn(&Bench<'_>, &Machine) -> Result<String>;
 
 fn packages(bench: &Bench<'_>, machine: &'static Machine) {
-    let cases: [(&str, Case); 4] = [
+    let cases: [(&str, Case); 8] = [
         ("the program", files::program),
+        ("as PID 1", smoke::machine),
         ("tar.gz", files::tarball),
         (".deb", debian::package),
+        (".rpm", rpm::package),
+        (".apk", alpine::package),
+        (".pkg.tar.zst", arch::package),
         ("wheel", wheel::package),
     ];
     for (name, case) in cases {
-        bench.report.case(machine.cpu, name, || case(bench, machine));
+        bench.report.case(machine.name, name, || case(bench, machine));
     }
 }

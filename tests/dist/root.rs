@@ -9,7 +9,6 @@ use crate::engine::{Container, Engine as _, Runtime};
 use crate::image::Images;
 use crate::pid_1;
 use crate::problem::{Doing as _, Result};
-use crate::scratch::need;
 
 /// Where the emulator is in a root for another machine. PID 1 has its name then.
 const EMULATOR: &str = "emulator";
@@ -29,8 +28,7 @@ impl<'bench> Root<'bench> {
         let mut copy = bench.scratch.command("cp");
         copy.arg("-a").arg(&bench.images.root).arg(&folder);
         bench.run(copy)?;
-        if !machine.is_ours() {
-            let emulator = need(&format!("qemu-{}-static", machine.cpu))?;
+        if let Some(emulator) = machine.need_emulator()? {
             fs::copy(emulator, folder.join(EMULATOR)).doing("copy the emulator")?;
         }
         let before = listing(&folder)?;
@@ -40,7 +38,7 @@ impl<'bench> Root<'bench> {
     /// Runs the program of this path as PID 1 of a container, and expects what an init does.
     pub(crate) fn expect_init(&self, program: &str) -> Result<()> {
         let words = [program, "--", "sh", "-c", pid_1::SCRIPT];
-        if self.machine.is_ours() {
+        if self.machine.emulator().is_none() {
             return pid_1::expect_init(self.bench.scratch, self.container(&words)?, "session-init");
         }
         let emulator = format!("/{EMULATOR}");

@@ -18,23 +18,25 @@ pub(crate) fn package(bench: &Bench<'_>, machine: &Machine) -> Result<String> {
     let venv = environment(bench)?;
     let wheel = wheel(bench, machine)?;
     let seen = if machine.is_ours() { install(bench, &venv, &wheel)? } else { "into a folder" };
-    for platform in PLATFORMS {
+    // pip takes no wheel for this or that libc on an old ARM.
+    let platforms: &[&str] = if machine.name == "armel" { &["linux"] } else { &PLATFORMS };
+    for platform in platforms {
         install_for(bench, &venv, &wheel, machine, platform)?;
     }
     fs::remove_dir_all(venv)?;
-    Ok(format!("{seen}; {}", PLATFORMS.join(", ")))
+    Ok(format!("{seen}; {}", platforms.join(", ")))
 }
 
 fn wheel(bench: &Bench<'_>, machine: &Machine) -> Result<PathBuf> {
     let start = format!("session_init-{VERSION}-py3-none-");
-    let end = format!("_{}.whl", machine.cpu);
+    let end = format!("_{}.whl", machine.wheel);
     for entry in fs::read_dir(&bench.dist)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
         if name.starts_with(&start) && name.ends_with(&end) {
             return bench.artifact(&name);
         }
     }
-    failed(format!("there is no wheel for {}", machine.cpu))
+    failed(format!("there is no wheel for {}", machine.wheel))
 }
 
 /// A clean virtual environment.
@@ -86,12 +88,12 @@ fn install(bench: &Bench<'_>, venv: &Path, wheel: &Path) -> Result<&'static str>
 fn install_for(bench: &Bench<'_>, venv: &Path, wheel: &Path, machine: &Machine, platform: &str) -> Result<()> {
     let root = Root::new(bench, machine)?;
     let target = root.path("/opt");
-    let platform = format!("{platform}_{}", machine.cpu);
+    let platform = format!("{platform}_{}", machine.wheel);
     let words = ["install", "--no-index", "--only-binary=:all:", "--platform", &platform, "--target"];
     let mut pip = pip(bench, venv, &words);
     pip.arg(&target).arg(wheel);
     bench.run(pip)?;
-    if platform.starts_with("musllinux") {
+    if !platform.starts_with("manylinux") {
         root.expect_init("/opt/bin/session-init")?;
     }
     fs::remove_dir_all(&target).doing("remove what pip has installed")?;
