@@ -421,7 +421,10 @@ fn a_signal_from_outside_is_said_to_be_from_there() {
 
 /// session-init in an emulator, where vfork is a plain fork.
 fn under_qemu() -> Init {
-    Init::of("/usr/bin/qemu-x86_64-static").option(scratch::session_init())
+    // The fifth byte tells programs of 32 bits (elf(5)).
+    let is_short = std::fs::read(scratch::session_init()).expect("session-init")[4] == 1;
+    let emulator = if is_short { "/usr/bin/qemu-i386-static" } else { "/usr/bin/qemu-x86_64-static" };
+    Init::of(emulator).option(scratch::session_init())
 }
 
 fn under_qemu_user_it_says_what_could_not_be_executed() {

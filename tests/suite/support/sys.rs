@@ -253,6 +253,13 @@ pub(crate) fn control(option: c_int, value: libc::c_ulong) -> io::Result<c_int> 
     check(unsafe { libc::prctl(option, value, NONE, NONE, NONE) })
 }
 
+/// What a session-init of 32 bits calls by numbers of its own. To programs of 64 bits they are calls that nobody uses.
+const OF_32_BITS: &[(c_long, c_long)] = if cfg!(target_arch = "x86_64") {
+    &[(libc::SYS_prctl, 172), (libc::SYS_pwritev2, 379), (libc::SYS_rt_sigtimedwait, 177)]
+} else {
+    &[]
+};
+
 /// Lets these system calls fail with this error from now on, in this process and all that come from it (seccomp(2)).
 pub(crate) fn deny(calls: &[c_long], errno: c_int) -> io::Result<()> {
     const MOST: usize = 16;
@@ -265,11 +272,13 @@ pub(crate) fn deny(calls: &[c_long], errno: c_int) -> io::Result<()> {
     let answer = |action: u32| instruction(libc::BPF_RET | libc::BPF_K, 0, action.into());
     // The number of the call is what lies first; on to the next comparison unless it is that one.
     let mut filter = [instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0); 2 * MOST + 2];
-    for (place, call) in filter[1..].chunks_exact_mut(2).zip(calls) {
-        place[0] = instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, *call);
+    let of_32_bits = |call: &c_long| OF_32_BITS.iter().find(|(long, _)| long == call).map(|(_, short)| *short);
+    let calls = calls.iter().copied().chain(calls.iter().filter_map(of_32_bits));
+    for (place, call) in filter[1..].chunks_exact_mut(2).zip(calls.clone()) {
+        place[0] = instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 1, call);
         place[1] = answer(libc::SECCOMP_RET_ERRNO | errno.unsigned_abs());
     }
-    let length = 2 * calls.len() + 2;
+    let length = 2 * calls.count() + 2;
     filter[length - 1] = answer(libc::SECCOMP_RET_ALLOW);
     let program = libc::sock_fprog { len: length.try_into().expect("few"), filter: filter.as_mut_ptr() };
     control(libc::PR_SET_NO_NEW_PRIVS, 1)?;
