@@ -32,7 +32,7 @@ LARGE = chromium default-jdk-headless npm rabbitmq-server
 ALL ?=
 
 # What `make test-dist` uses besides.
-CHECKERS = lintian openssh-client pacman-package-manager qemu-user-static rpm rpmlint
+CHECKERS = lintian openssh-client pacman-package-manager qemu-user-static rpm rpmlint skopeo
 
 # For which machines `make dist` builds: all of .ci/machines, or those that are named here.
 MACHINES ?=

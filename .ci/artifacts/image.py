@@ -43,6 +43,8 @@ def _image(product: Product, machine: Machine) -> tuple:
     created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(product.date))
     layer = tar([File(product.name, product.binary(machine), 0o755)], product.date)
     labels = {"title": product.name, "version": product.version, "licenses": product.license}
+    if product.address:
+        labels |= {"source": product.address, "url": product.address}
     config = _json(
         {
             "created": created,

@@ -58,6 +58,7 @@ def _settings(product: Product, machine: Machine, packager: str, folder: Path) -
         "maintainer": deb["maintainer"],
         "description": _description(product, packager),
         "license": product.license,
+        "homepage": product.address or "",
         # The day, as those read it who parse what nfpm is told.
         "mtime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(product.date)),
         "contents": contents,

@@ -62,6 +62,8 @@ class Product:
         self.version: str = self.package["version"]
         self.summary: str = self.package["description"]
         self.license: str = self.package["license"]
+        self.address: str | None = self.package["repository"]
+        """Where everybody finds it: all that needs a public address takes it from Cargo.toml's `repository`."""
         self.deb: dict = self.package["metadata"]["deb"]
         self.date = max(int(os.environ["SOURCE_DATE_EPOCH"]), OLDEST)
 

@@ -49,6 +49,7 @@ def make(product: Product) -> File:
                 "description": product.summary,
                 "licenses": [{"expression": product.license}],
                 "purl": _reference(product.package),
+                **_address(product),
             },
         },
         "components": components + runtime,
@@ -97,6 +98,11 @@ def _compiler(product: Product) -> dict:
     """The version of the compiler, and so of its library, where the program says it."""
     found = re.search(rb"rustc version ([0-9.]+)", product.binary(product.machines[0]))
     return {"version": found[1].decode()} if found else {}
+
+
+def _address(product: Product) -> dict:
+    address = product.address
+    return {"externalReferences": [{"type": "vcs", "url": address}]} if address else {}
 
 
 def _library(name: str, description: str, license: str) -> dict:

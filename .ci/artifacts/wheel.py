@@ -39,6 +39,7 @@ def make(product: Product, machine: Machine) -> File:
 
 
 def _metadata(product: Product) -> str:
+    address = f"Project-URL: Source, {product.address}\n" if product.address else ""
     return f"""\
 Metadata-Version: 2.1
 Name: {product.name}
@@ -47,7 +48,7 @@ Summary: {product.summary}
 License: {product.license}
 License-File: LICENSE
 Keywords: {','.join(product.package['keywords'])}
-Classifier: Environment :: Console
+{address}Classifier: Environment :: Console
 Classifier: Operating System :: POSIX :: Linux
 Classifier: Programming Language :: Rust
 Description-Content-Type: text/markdown

@@ -48,7 +48,7 @@ fn again(bench: &Bench<'_>) -> Result<String> {
 }
 
 /// Copies a part of the repository.
-fn copy(bench: &Bench<'_>, what: &[&str], folder: &Path) -> Result<()> {
+pub(crate) fn copy(bench: &Bench<'_>, what: &[&str], folder: &Path) -> Result<()> {
     let mut tar = bench.scratch.command("sh");
     tar.current_dir(repository());
     tar.args(["-c", "target=$0; tar -c \"$@\" | tar -x -C \"$target\""]).arg(folder).args(what);

