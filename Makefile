@@ -41,8 +41,8 @@ export MACHINES
 # `make bench BENCH=--short` takes some seconds and leaves the figures in tests/bench as they are.
 BENCH ?=
 
-.PHONY: all run setup test test-suite test-containers test-programs test-dist torture memcheck fuzz mutants mutants-sys \
-	deny check docs bench static dist install uninstall clean help
+.PHONY: all run setup test test-suite test-containers test-programs test-dist test-apk torture memcheck fuzz mutants \
+	mutants-sys deny check docs bench static dist install uninstall clean help
 
 all: ## build target/release/session-init
 	$(CARGO) build --release
@@ -80,6 +80,12 @@ test-dist: dist ## install what dist has built as its users would, run it as PID
 	.ci/packages $(ENGINES) $(CHECKERS)
 	.ci/emulators
 	$(CARGO) test --test dist
+
+test-apk: dist ## install, check and remove the .apk of each machine with Alpine's own tool, which is 85 MB
+	.ci/packages busybox-static qemu-user-static runc
+	.ci/emulators
+	.ci/alpine
+	$(CARGO) test --test dist -- .apk
 
 # As it ships: SESSION_INIT_BIN says otherwise. STORM=faults runs that one alone, `--table` prints rows for the README.
 torture: ## run every storm at full length (half an hour), or STORM='NAME...' alone
