@@ -21,6 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
             let surroundings = Surroundings { pid: 1, terminal: "none", place: Place::Own };
             assert!(!explain::text(&config, &sources, surroundings, true).is_empty());
         }
+        Ok(Invocation::Inspect(pid)) => assert!(pid > 0),
         Ok(Invocation::Print(_) | Invocation::Pause) => {}
         Err(error) => assert!(!error.to_string().is_empty()),
     }
