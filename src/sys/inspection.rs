@@ -7,8 +7,20 @@ use crate::signal::Signal;
 use crate::stat::Stat;
 use crate::status::{Status, holds};
 
-/// The calls by which a thread waits for signals instead of handling them. On machines of 32 bits there are two.
-const WAITS: [libc::c_long; 2] = [libc::SYS_rt_sigtimedwait, 421];
+/// The calls by which a thread waits for signals instead of handling them: programs of 64 and of 32 bits have other numbers, and
+/// those of 32 bits have two.
+const WAITS: [u64; 3] = if cfg!(any(target_arch = "x86", target_arch = "x86_64")) {
+    [128, 177, 421]
+} else if cfg!(any(target_arch = "arm", target_arch = "aarch64")) {
+    [137, 177, 421]
+} else if cfg!(target_arch = "powerpc64") {
+    [176, 176, 421]
+} else if cfg!(target_arch = "s390x") {
+    [177, 177, 421]
+} else {
+    // As in the kernel's list for new machines.
+    [137, 137, 421]
+};
 
 /// Every process that /proc shows.
 ///
@@ -53,7 +65,7 @@ fn waits(path: std::fmt::Arguments<'_>) -> bool {
     let mut room = [0; 128];
     let call = files::start(&files::text(path), &mut room).unwrap_or_default();
     let call = call.split(|byte| *byte == b' ').next().and_then(number);
-    WAITS.iter().any(|wait| u64::try_from(*wait).ok() == call)
+    call.is_some_and(|call| WAITS.contains(&call))
 }
 
 /// The signals that a process reads from descriptors.
@@ -106,4 +118,14 @@ pub(crate) fn mark() {
 /// Whether what a session-init catches says that.
 pub(crate) fn is_marked(status: &Status) -> bool {
     Signal::all().all(|signal| holds(status.caught, signal) == (signal == Signal::CHLD))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_calls_that_wait_hold_this_machines_own() {
+        assert!(WAITS.contains(&libc::SYS_rt_sigtimedwait.try_into().unwrap()));
+    }
 }

@@ -255,7 +255,7 @@ pub(crate) fn control(option: c_int, value: libc::c_ulong) -> io::Result<c_int> 
 
 /// What a session-init of 32 bits calls by numbers of its own. To programs of 64 bits they are calls that nobody uses.
 const OF_32_BITS: &[(c_long, c_long)] = if cfg!(target_arch = "x86_64") {
-    &[(libc::SYS_prctl, 172), (libc::SYS_pwritev2, 379), (libc::SYS_rt_sigtimedwait, 177)]
+    &[(libc::SYS_kill, 37), (libc::SYS_prctl, 172), (libc::SYS_pwritev2, 379), (libc::SYS_rt_sigtimedwait, 177)]
 } else {
     &[]
 };
