@@ -57,7 +57,7 @@ pub(crate) fn inspect(pid: i32) -> Result<Box<Inspected>, String> {
         missing.push(format!("what processes make of signals: {}", describe(error)));
     }
     if hidden > 0 {
-        missing.push(format!("{hidden} processes, which /proc hides"));
+        missing.push(format!("some processes, which /proc hides: {hidden}"));
     }
     let words = read(pid, "cmdline", &mut missing);
     let mut arguments = Vec::new();
@@ -88,7 +88,9 @@ fn role(init: &Process, processes: &[Process], words: &[&'static [u8]], missing:
     let Some((first, rest)) = words.split_first() else { return Role::Program };
     let name = file_name(first);
     let executed = executable(init.pid);
-    if ![name, file_name(executed), init.stat.name.as_bytes()].into_iter().any(is_init) {
+    // Whatever it is called, if it is this very program it is one.
+    let is_own = !executed.is_empty() && executed == executable(process::own_pid().as_raw());
+    if !is_own && ![name, file_name(executed), init.stat.name.as_bytes()].into_iter().any(is_init) {
         return Role::Program;
     }
     let environment = read(init.pid, "environ", missing);

@@ -240,6 +240,12 @@ fn other_programs_are_told_apart() {
     // Another process than PID 1.
     let run = Init::new().sh("sleep 77 & echo ready; wait").wait_for("ready");
     has(sentence(&inspect(run.command()), "A TERM now"), "ends ");
+    // A session-init that is called something else.
+    let init = scratch::executable(&scratch::new_folder("renamed"), "init", "");
+    std::fs::copy(scratch::session_init(), &init).expect("a copy");
+    let renamed = Init::of(&init).sh("sleep 77 & echo ready; wait").wait_for("ready");
+    let output = Command::new(&init).arg(format!("--inspect={}", renamed.pid())).output().expect("it starts");
+    has(sentence(&one_line_each(&output), "A TERM now"), "reaches all 2 below");
     // A session-init that has stopped.
     let run = run.send(STOP).wait_stopped();
     has(&inspect(run.pid()), "(session-init) is stopped, and does nothing until it gets CONT.");

@@ -70,7 +70,7 @@ impl Stop<'_> {
         let stages = stages(self.config);
         let mut say = |sentence: Text| sentences.push(sentence);
         if self.config.pre_stop.is_some() {
-            say("A TERM now runs the command before the stop, and what follows waits for its end.");
+            say("The first TERM runs the command before the stop, and what follows waits for its end.");
         }
         if stages.is_empty() {
             return say("A TERM now is dropped, and reaches nobody.");
@@ -79,6 +79,8 @@ impl Stop<'_> {
         for stage in stages {
             match *stage {
                 Stage::Wait(time) => lead = fill("After %, or at a second TERM, ", &[period(Period::Finite(time))]),
+                // When COMMAND has ended, such steps are passed over.
+                Stage::Send(_, Target::Child | Target::Group) if self.command.is_none() && stages.len() > 1 => {}
                 Stage::Send(signal, target) => {
                     let words = match signal {
                         _ if !lead.is_empty() => "%% %.",
@@ -201,13 +203,17 @@ impl Stop<'_> {
         }
         let words = match config.grace {
             _ if config.linger => "When % has ended, % stays until all others have (--linger).",
-            Period::Zero if init.starts_with("1 ") => {
-                "When % has ended, % ends at once, and all others with it (see --grace)."
-            }
-            Period::Zero => "When % has ended, % ends at once, and others may go on (see --grace).",
+            Period::Zero if init.starts_with("1 ") => "When % has ended, % ends at once, and all others with it%.",
+            Period::Zero => "When % has ended, % ends at once, and others may go on%.",
             _ => "When % has ended, % gives all others % to end (--grace).",
         };
-        say(fill(words, &[command, init, period(config.grace)]));
+        let time = match config.grace {
+            // Other inits have no such option.
+            Period::Zero if !init.ends_with("(session-init)") => "",
+            Period::Zero => " (see --grace)",
+            grace => period(grace),
+        };
+        say(fill(words, &[command, init, time]));
     }
 }
 

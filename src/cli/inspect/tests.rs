@@ -104,12 +104,28 @@ fn who_waits_for_what_is_said_too() {
     ends(
         &said(&["-r", "TERM:5s/QUIT@child/2s/KILL@all", "--pre-stop", "x"], &[worker]),
         &[
-            "A TERM now runs the command before the stop, and what follows waits for its end.",
+            "The first TERM runs the command before the stop, and what follows waits for its end.",
             "After 5s, or at a second TERM, QUIT reaches 1 of 2: 3 (worker) is not COMMAND (--target group would reach it).",
             "After 2s, or at a second TERM, KILL reaches all 2 below 1 (session-init).",
             end,
         ],
     );
+}
+
+#[test]
+fn when_command_has_ended_the_rest_gets_what_is_for_all() {
+    let of = |rules: &str| {
+        let words: Vec<OsString> = ["--explain", "--linger", "-r", rules].map(OsString::from).to_vec();
+        let Ok(Invocation::Explain(config, sources)) = parse(b"session-init", words.into_iter(), &|_| None) else {
+            panic!("{rules}");
+        };
+        let left = [process(1, 0, "session-init", 1, 1), process(3, 1, "worker", 2, 2), process(4, 1, "daemon", 4, 4)];
+        said_of(Role::Init { config, sources, command: None }, &left)
+    };
+    let end = "COMMAND has ended, and 1 (session-init) waits for what it left behind.";
+    ends(&of("TERM:QUIT@group"), &["A TERM now becomes QUIT and reaches all 2 below 1 (session-init).", end]);
+    let last = "After 5s, or at a second TERM, KILL reaches all 2 below 1 (session-init).";
+    ends(&of("TERM:TERM@child/5s/KILL@all"), &[last, end]);
 }
 
 #[test]
