@@ -5,28 +5,32 @@
 use std::time::{Duration, Instant};
 
 use crate::supervisor::Deadline;
+use crate::sys::clock;
 
 /// What has been agreed on, and how far the clock has come.
 ///
 /// Nobody tells a process that it was stopped. But whoever was comes late out of every wait, so that what a wait takes beyond
-/// its time does not count; and the waits are short beside what is left, so that little is lost of one that was cut short.
+/// its time does not count; and the waits are short beside what is left, so that little is lost of one that was cut short. A
+/// stop between two waits shows too: it takes time, and no work.
 #[derive(Debug)]
 pub(crate) struct Deadlines {
     armed: Vec<(Deadline, Duration)>,
     now: Duration,
     /// When the clock was looked at last.
     counted: Option<Instant>,
+    /// How long session-init had worked by then.
+    work: Duration,
 }
 
 impl Deadlines {
     /// With none agreed on. The clock is not looked at before one is.
     pub(crate) fn new() -> Self {
-        Self { armed: Vec::new(), now: Duration::ZERO, counted: None }
+        Self { armed: Vec::new(), now: Duration::ZERO, counted: None, work: Duration::ZERO }
     }
 
     /// Agrees on a deadline after this much time from now. One that the clock cannot hold never passes.
     pub(crate) fn arm(&mut self, deadline: Deadline, period: Duration) {
-        self.count(Duration::MAX);
+        self.count(Duration::ZERO);
         if let Some(at) = self.now.checked_add(period) {
             self.armed.push((deadline, at));
         }
@@ -42,7 +46,7 @@ impl Deadlines {
         if self.armed.is_empty() {
             return None;
         }
-        self.count(Duration::MAX);
+        self.count(Duration::ZERO);
         let passed = self.armed.iter().position(|(_, at)| *at <= self.now)?;
         Some(self.armed.remove(passed).0)
     }
@@ -71,10 +75,13 @@ impl Deadlines {
         self.counted = None;
     }
 
-    fn count(&mut self, most: Duration) {
+    /// Counts the time since the last look: a wait of so long at most, and work.
+    fn count(&mut self, wait: Duration) {
         /// A busy machine makes everybody late.
         const LATE: Duration = Duration::from_millis(100);
-        let now = Instant::now();
+        let (now, work) = (Instant::now(), clock::work());
+        let most = wait.saturating_add(work.saturating_sub(self.work));
+        self.work = work;
         let elapsed = self.counted.map_or(Duration::ZERO, |before| now.saturating_duration_since(before));
         self.counted = Some(now);
         let counted = if elapsed > most.saturating_add(LATE) { most } else { elapsed };
@@ -127,11 +134,30 @@ mod tests {
         let before = deadlines.now;
         deadlines.let_pass(Duration::from_secs(9));
         deadlines.waited(Some(Duration::from_millis(25)));
-        assert_eq!(deadlines.now, before + Duration::from_millis(25));
+        let counted = deadlines.now.saturating_sub(before);
+        assert!((25..35).contains(&counted.as_millis()), "{counted:?}");
         deadlines.let_pass(Duration::from_secs(9));
         deadlines.leave_out();
         assert_eq!(deadlines.passed(), None);
         deadlines.let_pass(PERIOD);
+        deadlines.waited(Some(PERIOD));
         assert_eq!(deadlines.passed(), Some(Deadline::Grace));
+    }
+
+    #[test]
+    fn a_stop_between_two_waits_does_not_count_and_work_does() {
+        let mut deadlines = Deadlines::new();
+        deadlines.arm(Deadline::Grace, PERIOD);
+        deadlines.let_pass(Duration::from_secs(9));
+        assert_eq!(deadlines.passed(), None);
+        assert!(deadlines.now < PERIOD / 2, "{:?}", deadlines.now);
+        // Whoever keeps it at work does not keep the deadline from passing.
+        deadlines.arm(Deadline::KillAfter, Duration::from_millis(3));
+        let end = clock::work() + Duration::from_millis(5);
+        while clock::work() < end {
+            std::hint::spin_loop();
+        }
+        deadlines.let_pass(Duration::from_secs(9));
+        assert_eq!(deadlines.passed(), Some(Deadline::KillAfter));
     }
 }
