@@ -30,6 +30,7 @@ const CALLS: &[(&str, c_long, &[c_int])] = &[
     ("access", libc::SYS_access, &[EACCES, EIO, ELOOP, ENOENT, ENOMEM]),
     ("brk", libc::SYS_brk, &[ENOMEM]),
     ("chdir", libc::SYS_chdir, &[EACCES, EIO, ELOOP, ENOENT, ENOMEM]),
+    ("clock_gettime", libc::SYS_clock_gettime, &[EINVAL, ENOSYS, EPERM]),
     ("clone", libc::SYS_clone, &[EAGAIN, ENOMEM, ENOSPC, EPERM]),
     ("close", libc::SYS_close, &[EINTR, EIO]),
     ("close_range", libc::SYS_close_range, &[EMFILE, ENOMEM, ENOSYS, EPERM]),
