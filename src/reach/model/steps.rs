@@ -235,16 +235,21 @@ impl World {
         }
     }
 
+    /// A world for each of these processes, with a step for it to be taken first.
+    fn for_each(&self, processes: Vec<u8>, step: impl Fn(u8) -> Step) -> Vec<Self> {
+        let with = |pid| {
+            let mut next = self.clone();
+            next.init.to_do.push(step(pid));
+            next
+        };
+        processes.into_iter().map(with).collect()
+    }
+
     /// The rest of it, once nothing more is to be reaped.
     fn reap_orphans(mut self, has_told: bool) -> Vec<Self> {
         let ended = self.ended_children();
         if !ended.is_empty() {
-            let reap = |pid| {
-                let mut next = self.clone();
-                next.init.to_do.push(Step::ReapThenOrphans { pid, has_told });
-                next
-            };
-            return ended.into_iter().map(reap).collect();
+            return self.for_each(ended, |pid| Step::ReapThenOrphans { pid, has_told });
         }
         if self.kernel.children(INIT).is_empty() && !self.somebody_is_left() {
             return vec![self];
@@ -286,12 +291,7 @@ impl World {
     fn reap_all(mut self, is_again: bool) -> Vec<Self> {
         let ended = self.ended_children();
         if !ended.is_empty() {
-            let reap = |pid| {
-                let mut next = self.clone();
-                next.init.to_do.push(Step::ReapThenAll { pid, is_again });
-                next
-            };
-            return ended.into_iter().map(reap).collect();
+            return self.for_each(ended, |pid| Step::ReapThenAll { pid, is_again });
         }
         if !self.kernel.children(INIT).is_empty() || self.somebody_is_left() {
             self.init.to_do.push(Step::AwaitKilled { is_again });
