@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use crate::cli::inspect::{Inspected, Process, Role, below};
 use crate::cli::parse::{Invocation, is_init, parse};
 use crate::cli::settings::Config;
+use crate::lookup::file_name;
 use crate::signal::Signal;
 use crate::status::holds;
 use crate::sys::inspection::{executable, is_marked, pids, status, strings};
@@ -76,11 +77,6 @@ fn read(pid: i32, file: &str, missing: &mut Vec<String>) -> &'static [&'static [
             Vec::new()
         })
         .leak()
-}
-
-/// The last part of a path.
-fn file_name(path: &[u8]) -> &[u8] {
-    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
 }
 
 /// What the process is, as far as its names and its command line tell.

@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::fmt::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 
+use crate::lookup::file_name;
 use crate::sys::descriptors;
 
 /// Where messages go, and how many of them.
@@ -22,7 +23,7 @@ impl Log {
     /// The log of a program with these arguments. To be made before session-init opens any descriptor.
     pub(crate) fn new(arguments: &[impl AsRef<OsStr>]) -> Self {
         let path = arguments.first().map_or(&b""[..], |path| path.as_ref().as_bytes());
-        let name = path.rsplit(|byte| *byte == b'/').next().filter(|name| !name.is_empty());
+        let name = Some(file_name(path)).filter(|name| !name.is_empty());
         // It is needed to the end.
         let name = name.map_or(&b"session-init"[..], |name| name.to_owned().leak());
         Self { name, verbosity: 0, open: descriptors::stderr_is_open() }

@@ -24,6 +24,11 @@ pub(crate) fn files(command: &OsStr, path: Option<&OsStr>) -> Vec<CString> {
     files
 }
 
+/// The last part of a path.
+pub(crate) fn file_name(path: &[u8]) -> &[u8] {
+    path.rsplit(|byte| *byte == b'/').next().unwrap_or_default()
+}
+
 /// Whether a file that starts like this is a program and not a script: there is a zero byte in its first line.
 pub(crate) fn is_binary(start: &[u8]) -> bool {
     start.split(|byte| *byte == b'\n').next().is_some_and(|line| line.contains(&0))
