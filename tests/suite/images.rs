@@ -103,7 +103,9 @@ fn who_is_born_after_the_signal_is_told_at_the_end() {
         for target in ["group", "all"] {
             let init = init.clone().options(["--grace=20s", "--target", target]);
             // A child of a shell that gets TERM before it has executed its program may take it for its parent's.
-            let born = |words: &str| format!("{words} & until grep -q sleep /proc/$!/comm; do :; done");
+            // One that is born while all are told is told with them, and may be gone already.
+            let born =
+                |words: &str| format!("{words} & until grep -q sleep /proc/$!/comm || [ ! -e /proc/$! ]; do :; done");
             let script = format!(
                 "trap '{}; {}; exit 3' TERM; echo ready; while :; do sleep .01; done",
                 born("sleep 99"),
